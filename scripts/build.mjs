@@ -1,0 +1,83 @@
+// npm run build: dist/lib (the library, one file each), dist/bin (the command, bundled), dist/THIRD-PARTY-LICENSES.txt.
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { bootstrap, root } from './bootstrap.mjs'
+import { ensureCodec } from './codec.mjs'
+import { runCommand } from './commands.mjs'
+import { fail, step } from './console.mjs'
+
+const dist = join(root, 'dist')
+const generated = 'etcd/generated'
+
+/** Builds `dist/` from scratch. */
+export async function build() {
+  await ensureCodec()
+  rmSync(dist, { recursive: true, force: true })
+  await buildLibrary()
+  const bundle = await buildCommand()
+  writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), await licensesOf(bundle.inputs))
+}
+
+async function buildLibrary() {
+  await runCommand(join(root, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.lib.json'], { cwd: root })
+  rewriteDeclarations(join(dist, 'lib'))
+  // tsc copies neither JavaScript nor the declarations beside it.
+  if (!existsSync(join(dist, 'lib/etcd'))) return
+  mkdirSync(join(dist, 'lib', generated), { recursive: true })
+  for (const name of ['rpc.js', 'rpc.d.ts'])
+    cpSync(join(root, 'src', generated, name), join(dist, 'lib', generated, name))
+}
+
+/** tsc rewrites `./x.ts` to `./x.js` in JavaScript and leaves it in declarations. */
+function rewriteDeclarations(directory) {
+  for (const name of readdirSync(directory, { recursive: true }).filter((path) => path.endsWith('.d.ts'))) {
+    const path = join(directory, name)
+    const text = readFileSync(path, 'utf8')
+    writeFileSync(path, text.replaceAll(/(\bfrom |\bimport\()(['"])(\.[^'"]*)\.ts\2/g, '$1$2$3.js$2'))
+  }
+}
+
+async function buildCommand() {
+  const { build: bundle } = await import('esbuild')
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const { metafile } = await bundle({
+    // By way of stdin only the entry gets the first line; a banner would go into every chunk.
+    stdin: {
+      contents: "#!/usr/bin/env node\nimport './main.ts'\n",
+      resolveDir: join(root, 'src'),
+      sourcefile: 'bin.ts',
+    },
+    entryNames: 'etcd-mirror',
+    chunkNames: 'chunks/[name]-[hash]',
+    outdir: join(dist, 'bin'),
+    absWorkingDir: root,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node22.19',
+    sourcemap: 'linked',
+    sourcesContent: false,
+    define: { __VERSION__: JSON.stringify(version) },
+    // Bundled CommonJS packages call require for Node's own modules.
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'\nconst require = __createRequire(import.meta.url)",
+    },
+    legalComments: 'none',
+    logLevel: 'error',
+    metafile: true,
+  })
+  chmodSync(join(dist, 'bin/etcd-mirror.js'), 0o755)
+  return metafile
+}
+
+async function licensesOf(inputs) {
+  const { licenseText } = await import('./licenses.mjs')
+  return licenseText(root, Object.keys(inputs))
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await bootstrap(import.meta.url)
+  await step('building dist', build).catch((error) => fail(error.message))
+}
