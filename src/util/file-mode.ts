@@ -1,0 +1,4 @@
+/** Permission bits of an octal text such as "0644" or "755"; undefined = not one (or beyond 0777). */
+export function parseFileMode(text: string): number | undefined {
+  return /^0?[0-7]{3}$/.test(text) ? Number.parseInt(text, 8) : undefined
+}

@@ -1,0 +1,23 @@
+import { abortable } from './abortable.ts'
+
+/** Lets tasks wait for "something changed". A notification between two waits is not lost: `wait` takes what was seen. */
+export class Notifier {
+  #version = 0
+  #waiting = Promise.withResolvers<void>()
+
+  get version(): number {
+    return this.#version
+  }
+
+  notify(): void {
+    this.#version += 1
+    this.#waiting.resolve()
+    this.#waiting = Promise.withResolvers<void>()
+  }
+
+  /** Resolves once the version differs from `seen`; rejects with the abort reason. */
+  async wait(seen: number, signal: AbortSignal): Promise<void> {
+    if (this.#version === seen) await abortable(this.#waiting.promise, signal)
+    signal.throwIfAborted()
+  }
+}
