@@ -1,0 +1,43 @@
+import { readFile } from 'node:fs/promises'
+import { createSecureContext } from 'node:tls'
+import { type ChannelCredentials, credentials } from '@grpc/grpc-js'
+import { AuthError } from './auth-error.ts'
+import type { TlsOptions } from './options.ts'
+
+/**
+ * Channel credentials from the configured files, TLS 1.2 or newer; plaintext when `tls` is undefined.
+ * Throws `AuthError` (`TlsRefused`) that names the file that cannot be used.
+ */
+export async function channelCredentials(tls: TlsOptions | undefined): Promise<ChannelCredentials> {
+  if (!tls) return credentials.createInsecure()
+  const [ca, cert, key] = await Promise.all([
+    readPem('ca-file', tls.caFile),
+    readPem('cert-file', tls.certFile),
+    readPem('key-file', tls.keyFile),
+  ])
+  try {
+    const context = createSecureContext({
+      minVersion: 'TLSv1.2',
+      ...(ca && { ca }),
+      ...(cert && { cert }),
+      ...(key && { key }),
+    })
+    return credentials.createFromSecureContext(context, { rejectUnauthorized: !tls.insecureSkipVerify })
+  } catch (cause) {
+    const state = cause instanceof Error ? cause.message : 'unusable'
+    throw new AuthError('TlsRefused', `Cannot load the TLS certificates: ${state}`, {
+      cause,
+      hint: 'Check that cert-file and key-file belong together and that all files are PEM.',
+    })
+  }
+}
+
+async function readPem(name: string, path: string | undefined): Promise<Buffer | undefined> {
+  if (path === undefined) return undefined
+  try {
+    return await readFile(path)
+  } catch (cause) {
+    const state = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable'
+    throw new AuthError('TlsRefused', `Cannot read ${name} ${path}: ${state}`, { cause })
+  }
+}
