@@ -1,0 +1,147 @@
+import type { WatchEvent, WatchResponse } from '../etcd/messages.ts'
+import type { EtcdRpc, WatchDuplex } from '../etcd/rpc.ts'
+import { Backoff } from '../util/backoff.ts'
+import { type Clock, systemClock } from '../util/clock.ts'
+import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
+import type { Batch, Progress } from './batch.ts'
+import type { Change } from './change.ts'
+import { prefixRange } from './prefix-range.ts'
+import { isFinal, watchCancelError } from './watch-end.ts'
+
+export interface RevisionsOptions {
+  readonly signal: AbortSignal
+  /**
+   * Proves before every stream that the store still is the one `revision` belongs to. What it throws is treated like a
+   * failure of the stream itself.
+   */
+  readonly prove: (signal: AbortSignal) => Promise<void>
+  /** Let the server cut large answers: right for mean values of 4 KiB and more. Default false, until one was too large. */
+  readonly fragment?: boolean
+  /** Told when a stream is open (undefined) and when one ended, with the reason it is opened again. */
+  readonly onState?: (failure: EtcdMirrorError | undefined) => void
+  readonly backoff?: Backoff
+  readonly clock?: Clock
+}
+
+/** The stream of a prefix's revisions; single use. */
+export interface RevisionStream extends AsyncIterable<Batch | Progress> {
+  /**
+   * Asks the server to confirm how far the stream is. Ignored while no stream is open. Only answers of etcd ≥ 3.4.36,
+   * ≥ 3.5.18 and 3.6 on can be trusted not to overtake events.
+   */
+  requestProgress(): void
+  /** The caller knows that nothing happened under the prefix up to `revision`: streams need not start below it. */
+  confirm(revision: number): void
+}
+
+/**
+ * Every event of the prefix after revision `from`, whole revisions at a time and in order, over any number of
+ * disconnects; the only owner of resume.
+ *
+ * Streams start at the last whole revision inclusive and events up to it are dropped: at head this still answers progress
+ * requests, a compaction right behind it shows as a cancel instead of a lost delete (etcd-io/etcd#19179), and a cut
+ * inside a fragmented revision replays it.
+ *
+ * Throws `CompactedError` when the history is gone, `StoreResetError` from `prove`, and the abort reason. Every other end
+ * is recovered from with backoff.
+ */
+export function watchRevisions(rpc: EtcdRpc, prefix: Buffer, from: number, options: RevisionsOptions): RevisionStream {
+  let open: WatchDuplex | undefined
+  const resume = new Resume(from, options.fragment ?? false)
+  const { signal, onState, clock = systemClock, backoff = new Backoff() } = options
+
+  async function* stream(): AsyncGenerator<Batch | Progress> {
+    await options.prove(signal)
+    const duplex = await rpc.watch({ signal })
+    try {
+      duplex.create({ ...prefixRange(prefix), startRevision: resume.revision, fragment: resume.fragment })
+      for await (const response of duplex.responses) {
+        if (response.canceled) throw watchCancelError(response)
+        if (response.created) {
+          open = duplex
+          backoff.reset()
+          onState?.(undefined)
+        }
+        yield* resume.take(response)
+      }
+    } finally {
+      open = undefined
+      resume.discardFragments()
+      duplex.close()
+    }
+  }
+
+  async function* revisions(): AsyncGenerator<Batch | Progress> {
+    for (;;) {
+      try {
+        yield* stream()
+      } catch (error) {
+        signal.throwIfAborted()
+        if (!(error instanceof EtcdMirrorError) || isFinal(error)) throw error
+        if (error.code === 'MessageTooLarge') resume.fragment = true
+        onState?.(error)
+      }
+      await clock.sleep(backoff.nextMs(), signal)
+    }
+  }
+  return {
+    [Symbol.asyncIterator]: revisions,
+    requestProgress: () => open?.requestProgress(),
+    confirm: (revision) => resume.confirm(revision),
+  }
+}
+
+/** How far the stream is, and the pieces of the revision that is still on its way. */
+class Resume {
+  revision: number
+  fragment: boolean
+  #pieces: WatchEvent[] = []
+
+  constructor(revision: number, fragment: boolean) {
+    this.revision = revision
+    this.fragment = fragment
+  }
+
+  confirm(revision: number): void {
+    this.revision = Math.max(this.revision, revision)
+  }
+
+  discardFragments(): void {
+    this.#pieces = []
+  }
+
+  *take(response: WatchResponse): Generator<Batch | Progress> {
+    if (response.fragment) {
+      for (const event of response.events) this.#pieces.push(event)
+      return
+    }
+    const events = this.#pieces.length === 0 ? response.events : [...this.#pieces, ...response.events]
+    this.#pieces = []
+    if (events.length > 0) yield* this.#batch(events)
+    else if (!response.created) yield* this.#progress(response)
+  }
+
+  *#batch(events: readonly WatchEvent[]): Generator<Batch> {
+    const changes: Change[] = []
+    let newest = this.revision + 1
+    for (const event of events) {
+      // A server that goes back in time repeats what was delivered (etcd-io/etcd#15271).
+      if (event.kv.modRevision < newest) continue
+      newest = event.kv.modRevision
+      changes.push(changeOf(event))
+    }
+    if (changes.length === 0) return
+    this.revision = newest
+    yield { kind: 'batch', changes, revision: this.revision }
+  }
+
+  *#progress({ header, watchId }: WatchResponse): Generator<Progress> {
+    // A header may be behind (a lagging member) but a watch cannot be ahead of what it delivered.
+    if (header.revision < this.revision) return
+    yield { kind: 'progress', revision: header.revision, requested: watchId === -1 }
+  }
+}
+
+function changeOf({ type, kv }: WatchEvent): Change {
+  return type === 'put' ? { type, ...kv } : { type, key: kv.key, modRevision: kv.modRevision }
+}
