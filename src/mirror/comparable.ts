@@ -1,0 +1,33 @@
+import { CompactedError } from '../etcd/compacted-error.ts'
+import type { EtcdRpc } from '../etcd/rpc.ts'
+import { assertSameStore, proveIdentity } from '../replication/identity.ts'
+import type { Position } from '../replication/position.ts'
+import { prefixRange } from '../replication/prefix-range.ts'
+
+/**
+ * The newest position at which etcd holds what it held at `applied`, so that a snapshot taken there can be compared with a
+ * copy made of `applied`. undefined = there is none: etcd changed the prefix since, and gave the revision up or is more
+ * than `maxBehind` revisions ahead of it.
+ *
+ * Throws `StoreResetError` when the store is another one, and the errors of `EtcdRpc`.
+ */
+export async function comparablePosition(
+  rpc: EtcdRpc,
+  prefix: Buffer,
+  applied: Position,
+  { signal, maxBehind }: { readonly signal: AbortSignal; readonly maxBehind: number },
+): Promise<Position | undefined> {
+  const minModRevision = applied.revision + 1
+  const request = { ...prefixRange(prefix), minModRevision, keysOnly: true, limit: 1 }
+  const { header, kvs, count } = await rpc.unary('range', request, { signal })
+  assertSameStore(applied, header)
+  if (kvs.length === 0 && count === applied.keyCount) return { ...applied, revision: header.revision }
+  if (header.revision - applied.revision > maxBehind) return undefined
+  try {
+    await proveIdentity(rpc, prefix, applied, { signal })
+    return applied
+  } catch (error) {
+    if (error instanceof CompactedError) return undefined
+    throw error
+  }
+}

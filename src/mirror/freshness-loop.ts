@@ -1,0 +1,110 @@
+import { StoreResetError } from '../replication/store-reset-error.ts'
+import type { Clock } from '../util/clock.ts'
+import type { Notifier } from '../util/notifier.ts'
+import type { Drift } from './drift.ts'
+import type { Follower } from './follower.ts'
+import type { Freshness } from './freshness.ts'
+import type { MirrorState } from './mirror-state.ts'
+import { ResyncNeeded } from './resync-needed.ts'
+
+const MAX_INTERVAL_MS = 60_000
+/** A prefix that changes all the time may never show two equal answers: so many are taken for a loss, not for a race. */
+const DOUBTS_UNTIL_DRIFT = 2
+
+export interface FreshnessLoopOptions {
+  readonly follower: Follower
+  readonly freshness: Freshness
+  readonly state: MirrorState
+  readonly maxStalenessMs: number
+  readonly verifyEveryMs: number
+  readonly clock: Clock
+  readonly drift: Drift
+  readonly beat: () => void
+  readonly onEqual: () => void
+  /** Notified when the watch is open again: then what is known is out of date. */
+  readonly reopened: Notifier
+  /** Resolves to true once the target holds everything up to `revision`, to false when that takes too long. */
+  readonly writtenUpTo: (revision: number, signal: AbortSignal) => Promise<boolean>
+}
+
+/**
+ * Finds out, every min(maxStaleness / 3, 60 s), whether the copy equals etcd. It also keeps an idle prefix of a busy
+ * cluster from being stranded by compaction, notices revoked rights (a live watch outlives them), a reset behind a proxy,
+ * and events the server lost.
+ */
+export class FreshnessLoop {
+  readonly #options: FreshnessLoopOptions
+  #doubts = 0
+  #doubtedRevision = 0
+
+  constructor(options: FreshnessLoopOptions) {
+    this.#options = options
+  }
+
+  /** Runs until the signal aborts; then resolves. Findings go to the follower and the state. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { beat, reopened } = this.#options
+    while (!signal.aborted) {
+      beat()
+      const seen = reopened.version
+      try {
+        await this.#check(signal)
+        await this.#rest(seen, signal)
+      } catch (error) {
+        if (signal.aborted) return
+        await this.#failed(error, signal)
+      }
+    }
+  }
+
+  async #check(signal: AbortSignal): Promise<void> {
+    const { clock, freshness, state, onEqual, writtenUpTo } = this.#options
+    const at = { wallMs: clock.now(), monotonicMs: clock.monotonic() }
+    const head = await freshness.head(signal)
+    state.observed(head.revision)
+    if (!(await freshness.reach(head.revision, signal))) return this.#doubt()
+    this.#doubts = 0
+    if (!(await writtenUpTo(head.revision, signal))) return
+    state.knownEqual(at)
+    onEqual()
+  }
+
+  /** The store says that something changed, and no event came. */
+  #doubt(): void {
+    const { follower, state, drift } = this.#options
+    if (!state.status().sourceConnected) return
+    const { revision } = follower.received
+    this.#doubts = revision === this.#doubtedRevision ? this.#doubts + 1 : 1
+    this.#doubtedRevision = revision
+    if (this.#doubts < DOUBTS_UNTIL_DRIFT) return
+    drift.found('etcd did not deliver every event; taking a snapshot')
+    follower.requestResync('lost')
+  }
+
+  async #failed(error: unknown, signal: AbortSignal): Promise<void> {
+    const { follower, state, clock } = this.#options
+    if (error instanceof StoreResetError || error instanceof ResyncNeeded) follower.fail(error)
+    else state.probeFailed(error)
+    await clock.sleep(Math.min(this.#intervalMs(), 5000), signal).catch(() => undefined)
+  }
+
+  /** Until the next check is due, or the watch was opened after `seen`. */
+  async #rest(seen: number, signal: AbortSignal): Promise<void> {
+    const { clock, reopened } = this.#options
+    const done = new AbortController()
+    const either = AbortSignal.any([signal, done.signal])
+    try {
+      await Promise.race([clock.sleep(this.#intervalMs(), either), reopened.wait(seen, either)])
+    } finally {
+      done.abort()
+    }
+  }
+
+  #intervalMs(): number {
+    const { maxStalenessMs, verifyEveryMs, state } = this.#options
+    // A server that may lose events is doubted as often as the copy has to converge.
+    const convergeMs = state.trustsProgress ? 0 : verifyEveryMs
+    const thirds = [maxStalenessMs, convergeMs].filter((ms) => ms > 0).map((ms) => ms / 3)
+    return Math.min(MAX_INTERVAL_MS, ...thirds) * (0.75 + Math.random() / 4)
+  }
+}

@@ -1,0 +1,90 @@
+import type { EtcdRpc } from '../etcd/rpc.ts'
+import { type Head, readHead } from '../replication/head.ts'
+import { assertSameStore } from '../replication/identity.ts'
+import { prefixRange } from '../replication/prefix-range.ts'
+import type { Clock } from '../util/clock.ts'
+import type { Follower } from './follower.ts'
+
+/** How long an answer to a progress request may take before it is asked for again. */
+const PROGRESS_WAIT_MS = 500
+const PROGRESS_REQUESTS = 4
+
+export interface FreshnessOptions {
+  readonly rpc: EtcdRpc
+  readonly prefix: Buffer
+  readonly follower: Follower
+  readonly trustsProgress: () => boolean
+  readonly clock: Clock
+}
+
+/** What is known to be true about a follower, by reads of the store itself. */
+export class Freshness {
+  readonly #options: FreshnessOptions
+
+  constructor(options: FreshnessOptions) {
+    this.#options = options
+  }
+
+  /**
+   * The head of the store. Throws `StoreResetError` when it lies behind what was received before it was asked for: only a
+   * linearizable read may judge that.
+   */
+  async head(signal: AbortSignal): Promise<Head> {
+    const { rpc, prefix, follower } = this.#options
+    const before = follower.received
+    const head = await readHead(rpc, prefix, { signal })
+    assertSameStore(before, head)
+    follower.sawRaftTerm(head.raftTerm)
+    return head
+  }
+
+  /**
+   * Waits until everything under the prefix up to `revision` was received: by events, by progress the server was asked
+   * for, else by proof that nothing changed. Resolves to false when that could not be established in a few seconds.
+   */
+  async reach(revision: number, signal: AbortSignal): Promise<boolean> {
+    const { follower, trustsProgress } = this.#options
+    for (let request = 0; request < PROGRESS_REQUESTS; request++) {
+      follower.throwIfFailed()
+      if (follower.received.revision >= revision) return true
+      if (trustsProgress()) follower.requestProgress()
+      else if (await this.proveUnchanged(signal)) return true
+      await this.#waitForReceived(revision, signal)
+    }
+    return follower.received.revision >= revision || this.proveUnchanged(signal)
+  }
+
+  /**
+   * Proves that the prefix is what the follower received: no key was changed after it, and the number of keys is equal.
+   * Then the position moves to the revision of the proof. false = changes are on their way, or were lost.
+   */
+  async proveUnchanged(signal: AbortSignal): Promise<boolean> {
+    const { rpc, prefix, follower } = this.#options
+    const before = follower.received
+    const minModRevision = before.revision + 1
+    const request = { ...prefixRange(prefix), minModRevision, keysOnly: true, limit: 1 }
+    const { header, kvs, count } = await rpc.unary('range', request, { signal })
+    assertSameStore(before, header)
+    if (kvs.length > 0 || count !== before.keyCount) return false
+    follower.confirm(header.revision)
+    return true
+  }
+
+  async #waitForReceived(revision: number, signal: AbortSignal): Promise<void> {
+    const { follower, clock } = this.#options
+    const done = new AbortController()
+    const deadline = clock.sleep(PROGRESS_WAIT_MS, AbortSignal.any([signal, done.signal])).then(() => done.abort())
+    try {
+      while (follower.received.revision < revision) {
+        follower.throwIfFailed()
+        await follower.changed.wait(follower.changed.version, AbortSignal.any([signal, done.signal]))
+      }
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!done.signal.aborted) throw error
+    } finally {
+      done.abort()
+      await deadline.catch(() => undefined)
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import type { KeyValue } from '../etcd/key-value.ts'
+import type { EtcdRpc } from '../etcd/rpc.ts'
+import { UnavailableError } from '../etcd/unavailable-error.ts'
+import { newestAnchor } from '../replication/anchor.ts'
+import { assertSameStore, proveIdentity } from '../replication/identity.ts'
+import { PageReader } from '../replication/page-reader.ts'
+import type { Anchor, Position } from '../replication/position.ts'
+import { readAhead } from '../replication/read-ahead.ts'
+import type { Snapshot } from '../replication/snapshot.ts'
+import type { Follower } from './follower.ts'
+import type { Freshness } from './freshness.ts'
+import type { SnapshotSource } from './sink.ts'
+
+/** Pages wait in memory up to here, so that paging keeps etcd's pace and not the target's. */
+const READ_AHEAD_BYTES = 32 * 1024 * 1024
+
+export interface SourceContext {
+  readonly rpc: EtcdRpc
+  readonly prefix: Buffer
+  readonly follower: Follower
+  readonly signal: AbortSignal
+  /** Called with each page: what of it belongs to the copy. May throw what ends the snapshot. */
+  readonly select: (page: readonly KeyValue[]) => readonly KeyValue[]
+}
+
+/** The snapshot as it is: all pages at one revision. */
+export function pinnedSource(snapshot: Snapshot, position: Position, context: SourceContext): SnapshotSource {
+  const { rpc, prefix, follower, signal } = context
+  let anchor: Anchor | undefined
+  let read = 0
+
+  async function* counted(): AsyncGenerator<readonly KeyValue[]> {
+    for await (const page of snapshot.pages) {
+      read += page.length
+      anchor = newestAnchor(page, anchor)
+      yield context.select(page)
+    }
+  }
+  return {
+    pages: readAhead(counted(), { signal, sizeOf: sizeOfPage, limit: READ_AHEAD_BYTES }),
+    async finish() {
+      follower.throwIfFailed()
+      const complete: Position = { ...position, keyCount: read, anchor }
+      // A store that was reset between two pages would have given us halves of two histories.
+      await proveIdentity(rpc, prefix, complete, { signal })
+      follower.offerAnchor(complete.anchor)
+      return { changes: [], position: complete }
+    },
+  }
+}
+
+/**
+ * For a store that is compacted faster than its pages can be read at one revision: each page is read at the revision that
+ * is current then, and what the watch (open since before the first page) delivers goes on top. Complete at the first
+ * revision that is not below the last page's.
+ */
+export function overlaidSource(context: SourceContext, freshness: Freshness): SnapshotSource {
+  const { rpc, prefix, follower, signal } = context
+  let anchor: Anchor | undefined
+  let lastRevision = 0
+
+  async function* current(): AsyncGenerator<readonly KeyValue[]> {
+    const reader = new PageReader(rpc, prefix)
+    while (!reader.done) {
+      const before = follower.received
+      const { header, kvs } = await reader.next({ signal })
+      assertSameStore(before, header)
+      follower.throwIfFailed()
+      lastRevision = header.revision
+      anchor = newestAnchor(kvs, anchor)
+      yield context.select(kvs)
+    }
+  }
+  return {
+    pages: readAhead(current(), { signal, sizeOf: sizeOfPage, limit: READ_AHEAD_BYTES }),
+    async finish() {
+      if (!(await freshness.reach(lastRevision, signal))) {
+        throw new UnavailableError('Unavailable', 'Cannot complete the snapshot: the watch does not catch up')
+      }
+      follower.offerAnchor(anchor)
+      const merged = follower.take()
+      return { changes: merged?.changes ?? [], position: merged?.position ?? follower.received }
+    },
+  }
+}
+
+function sizeOfPage(page: readonly KeyValue[]): number {
+  return page.reduce((sum, { key, value }) => sum + key.length + value.length, 0)
+}
