@@ -1,0 +1,145 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+import { METRICS, type MetricDefinition } from '../util/metric-table.ts'
+import type { Metrics } from '../util/metrics.ts'
+import { registerProcessMetrics } from './process-metrics.ts'
+
+type Labels = Readonly<Record<string, string>>
+
+/** The metrics of one process and their page. */
+export interface MetricsRegistry {
+  /** Where the rooms report to. */
+  readonly metrics: Metrics
+  /** Of the page. */
+  readonly contentType: string
+  /** Brings every series of a mirror into being at its start value, so that rates and absences are right from the start. Idempotent. */
+  declareMirror(name: string): void
+  /** Takes every series of a mirror away: it is not configured any more and reports nothing more. */
+  forgetMirror(name: string): Promise<void>
+  /** Called at the start of every render, to set the gauges that are functions of the present. Must not throw. */
+  beforeRender(callback: () => void): void
+  /** The page in Prometheus text format. */
+  render(): Promise<string>
+}
+
+/** A registry of its own (prom-client's global one is never touched) with every metric of the table and of the process. */
+export function createMetrics(): MetricsRegistry {
+  const registry = new Registry()
+  const instruments = new Map(Object.entries(METRICS).map(([name, it]) => [name, instrument(registry, name, it)]))
+  registerProcessMetrics(registry)
+  const callbacks: (() => void)[] = []
+  return {
+    contentType: registry.contentType,
+    metrics: reportTo(instruments),
+    declareMirror(name) {
+      for (const it of instruments.values()) it.declareMirror(name)
+    },
+    async forgetMirror(name) {
+      await Promise.all([...instruments.values()].map((it) => it.forgetMirror(name)))
+    },
+    beforeRender(callback) {
+      callbacks.push(callback)
+    },
+    async render() {
+      for (const callback of callbacks) callback()
+      return await registry.metrics()
+    },
+  }
+}
+
+interface Instrument {
+  record(labels: Labels, value: number): void
+  declareMirror(name: string): void
+  forgetMirror(name: string): Promise<void>
+}
+
+function reportTo(instruments: ReadonlyMap<string, Instrument>): Metrics {
+  const record = (name: string, labels: Labels, value: number) => instruments.get(name)?.record(labels, value)
+  return {
+    // prom-client throws on these, and a wrong figure must never stop a mirror.
+    add: (name, labels, by = 1) => (by >= 0 && Number.isFinite(by) ? record(name, labels, by) : undefined),
+    set: record,
+    observe: (name, labels, seconds) => (Number.isFinite(seconds) ? record(name, labels, seconds) : undefined),
+  }
+}
+
+function instrument(registry: Registry, name: string, definition: MetricDefinition): Instrument {
+  const { record, declare, forget } = vendorMetric(registry, name, definition)
+  const { labels, initial } = definition
+  if (!labels.includes('mirror')) {
+    for (const at of initial ?? []) declare(at)
+    return { record, declareMirror() {}, async forgetMirror() {} }
+  }
+  const seen = new Set<string>()
+  return {
+    record,
+    declareMirror(mirror) {
+      if (seen.has(mirror)) return
+      seen.add(mirror)
+      for (const at of initial ?? [{}]) declare({ mirror, ...at })
+    },
+    async forgetMirror(mirror) {
+      seen.delete(mirror)
+      await forget(mirror)
+    },
+  }
+}
+
+interface VendorMetric {
+  readonly record: (labels: Labels, value: number) => void
+  readonly declare: (labels: Labels) => void
+  /** Removes every series of a mirror. */
+  readonly forget: (mirror: string) => Promise<void>
+}
+
+function vendorMetric(
+  registry: Registry,
+  name: string,
+  { type, help, labels, ...more }: MetricDefinition,
+): VendorMetric {
+  const common = { name, help, labelNames: [...labels], registers: [registry] }
+  switch (type) {
+    case 'counter': {
+      const counter = new Counter(common)
+      return {
+        record: (at, value) => counter.inc(at, value),
+        declare: (at) => counter.inc(at, 0),
+        forget: forgetter(counter),
+      }
+    }
+    case 'gauge': {
+      const gauge = new Gauge(common)
+      return {
+        record: (at, value) => gauge.set(at, value),
+        declare: (at) => gauge.set(at, more.start ?? 0),
+        forget: forgetter(gauge),
+      }
+    }
+    case 'histogram': {
+      const histogram = new Histogram(more.buckets === undefined ? common : { ...common, buckets: [...more.buckets] })
+      return {
+        record: (at, value) => histogram.observe(at, value),
+        declare: (at) => histogram.zero(at),
+        forget: forgetter(histogram),
+      }
+    }
+  }
+}
+
+interface LabelledMetric {
+  get(): Promise<{
+    readonly values: readonly { readonly labels: Readonly<Partial<Record<string, string | number>>> }[]
+  }>
+  remove(labels: Readonly<Record<string, string | number>>): void
+}
+
+function forgetter(metric: LabelledMetric): (mirror: string) => Promise<void> {
+  return async (mirror) => {
+    const { values } = await metric.get()
+    for (const { labels } of values) {
+      // The bound of a bucket is no label of the series.
+      const { le: _, ...series } = labels
+      if (series.mirror === mirror) metric.remove(series as Record<string, string | number>)
+    }
+  }
+}

@@ -1,0 +1,117 @@
+import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express'
+
+import { escapeControl } from '../observe/escape-control.ts'
+import type { HealthKind, HealthRegistry } from '../observe/health-registry.ts'
+import type { Logger } from '../util/logger.ts'
+import { probeReport } from './probe-report.ts'
+import { type SeedHealth, type SeedProbe, seedProbeBody, seedProbePasses } from './seed-health.ts'
+import { statusDocument } from './status-document.ts'
+import type { StatusReport } from './status-report.ts'
+
+/** What the endpoints show. Everything is read anew at each request; the functions must be cheap. */
+export interface HttpSources {
+  readonly health: HealthRegistry
+  readonly metrics: { readonly contentType: string; render(): Promise<string> }
+  readonly status: () => StatusReport
+  readonly seedHealth: () => SeedHealth
+}
+
+export interface HttpAppOptions extends HttpSources {
+  /** Whether `/status` may name keys. */
+  readonly showKeyNames: boolean
+  readonly logger: Logger
+}
+
+const PROBES: Readonly<Record<string, HealthKind>> = {
+  livez: 'live',
+  healthz: 'live',
+  readyz: 'ready',
+  startupz: 'startup',
+}
+
+const SEED_PROBES: readonly SeedProbe[] = ['liveness', 'readiness']
+
+const INDEX = `etcd-mirror
+/livez      the process works (also /healthz); ?verbose lists the checks
+/readyz     every mirror has published a copy
+/startupz   the first publish of every mirror is done
+/metrics    Prometheus metrics
+/status     mirrors, revisions, staleness and errors as JSON
+/liveness   /readiness   probes of cn-infra: negative while etcd cannot be reached
+`
+
+/** The endpoints, without the socket. GET and HEAD only; every answer is uncacheable. */
+export function createHttpApp(options: HttpAppOptions): Express {
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
+  app.enable('case sensitive routing')
+  app.set('query parser', 'simple')
+  app.use(hardened, readOnly, shortUrl)
+  for (const [name, kind] of Object.entries(PROBES)) app.get(`/${name}`, probe(options.health, name, kind))
+  for (const name of SEED_PROBES) app.get(`/${name}`, seedProbe(options.seedHealth, name))
+  app.get('/metrics', async (_request, response) => {
+    response.set('Content-Type', options.metrics.contentType).send(await options.metrics.render())
+  })
+  app.get('/status', (_request, response) => {
+    sendJson(response, 200, statusDocument(options.status(), { showKeyNames: options.showKeyNames }))
+  })
+  app.get('/', (_request, response) => sendText(response, 200, INDEX))
+  app.use((_request, response) => sendText(response, 404, `Not found. The endpoints are:\n${INDEX}`))
+  app.use(failed(options.logger))
+  return app
+}
+
+const hardened: RequestHandler = (_request, response, next) => {
+  response.set({ 'X-Content-Type-Options': 'nosniff', 'Cache-Control': 'no-store' })
+  next()
+}
+
+const readOnly: RequestHandler = (request, response, next) => {
+  if (request.method === 'GET' || request.method === 'HEAD') return next()
+  // Closing spares reading a body that nobody wants.
+  response.set({ Allow: 'GET, HEAD', Connection: 'close' })
+  sendText(response, 405, 'Method not allowed: GET and HEAD only.\n')
+}
+
+const MAX_URL_LENGTH = 1024
+
+const shortUrl: RequestHandler = (request, response, next) => {
+  if (request.url.length <= MAX_URL_LENGTH) return next()
+  sendText(response, 414, `URI too long: at most ${MAX_URL_LENGTH} characters.\n`)
+}
+
+function probe(health: HealthRegistry, name: string, kind: HealthKind): RequestHandler {
+  return (request, response) => {
+    const { ok, body } = probeReport(health, { kind, name, verbose: 'verbose' in request.query })
+    sendText(response, ok ? 200 : 503, body)
+  }
+}
+
+function seedProbe(seedHealth: () => SeedHealth, name: SeedProbe): RequestHandler {
+  return (_request, response) => {
+    const health = seedHealth()
+    sendJson(response, seedProbePasses(name, health) ? 200 : 500, seedProbeBody(name, health))
+  }
+}
+
+/** An answer must not tell a stranger what broke; the log does. */
+function failed(logger: Logger): ErrorRequestHandler {
+  return (err, request, response, next) => {
+    logger.error({ path: request.path, err }, 'http request failed')
+    if (response.headersSent) return next(err)
+    sendText(response, 500, 'Internal error: see the log.\n')
+  }
+}
+
+/** Whoever looks at it in a terminal must not be steered by what stands in a key or an error of a server. */
+function sendJson(response: Response, status: number, document: unknown): void {
+  response
+    .status(status)
+    .type('json')
+    .send(escapeControl(JSON.stringify(document)))
+}
+
+function sendText(response: Response, status: number, body: string): void {
+  response.status(status).type('text/plain').send(body)
+}
