@@ -1,0 +1,399 @@
+import type {
+  MergedBatch,
+  OpenedSink,
+  ReportDifference,
+  RestoreOptions,
+  Sink,
+  SnapshotSource,
+  Totals,
+  WriteOptions,
+  WriteResult,
+} from '../../mirror/sink.ts'
+import { SinkError } from '../../mirror/sink-error.ts'
+import type { Change } from '../../replication/change.ts'
+import type { Position } from '../../replication/position.ts'
+import type { Clock } from '../../util/clock.ts'
+import type { Logger } from '../../util/logger.ts'
+import { BackgroundFaults } from './background-faults.ts'
+import { BackgroundTasks } from './background-tasks.ts'
+import { readBootId } from './boot-id.ts'
+import { toSinkError } from './file-error.ts'
+import { FileSystem } from './file-system.ts'
+import type { FileTargetOptions } from './file-target-options.ts'
+import { HeldRoot } from './held-root.ts'
+import { InPlacePublisher } from './in-place-publisher.ts'
+import { KeyErrorSet } from './key-errors.ts'
+import { KeyPaths } from './key-paths.ts'
+import { type Layout, layoutOf, RESERVED_NAMES } from './layout.ts'
+import { lockRoot, type RootLock } from './lock.ts'
+import { assertDirectories, claimRoot, examineRoot, type Owner } from './owner.ts'
+import type { PathChange } from './path-change.ts'
+import {
+  type Difference,
+  differenceOf,
+  type KeyChange,
+  resolveChanges,
+  stageChanges,
+  stageNew,
+} from './path-changes.ts'
+import type { OnPublishStep } from './publish-step.ts'
+import type { Publisher, VisibleState } from './publisher.ts'
+import type { PublisherOptions } from './publisher-options.ts'
+import { FOREGROUND_SLICE_MS, inSlices } from './slices.ts'
+import { SnapshotPublisher } from './snapshot-publisher.ts'
+import { Staging } from './staging.ts'
+import { TreeDigest } from './tree-digest.ts'
+import { TreeFiles } from './tree-files.ts'
+import type { TreeContent } from './visible-tree.ts'
+import { WorkArea } from './work-area.ts'
+
+export interface FileSinkOptions {
+  readonly options: FileTargetOptions
+  /** Owner of the root: another mirror's root is refused. */
+  readonly mirrorName: string
+  /** Stripped from every key. */
+  readonly prefix: Buffer
+  /** Of everything that decides what stands in the files: another one than before needs a snapshot. */
+  readonly configHash: string
+  /** Of the program; only written down. */
+  readonly version: string
+  readonly logger: Logger
+  readonly clock: Clock
+  /** Default: the real ones. */
+  readonly files?: FileSystem
+  /** Default: this machine's. */
+  readonly bootId?: string | undefined
+  /** Hears each step of a publish before it begins. */
+  readonly onStep?: OnPublishStep
+}
+
+/**
+ * A sink that publishes a prefix as a tree of files. Layout Snapshot: `<root>/current` is a symbolic link to the complete
+ * tree of one revision, and is replaced as one. Layout InPlace: `<root>/<key path>`, each file replaced as one. Work is synchronous in slices of some milliseconds. Nothing is flushed to disk: a
+ * crash of the process loses nothing, after one of the machine the position is not trusted and a snapshot is compared.
+ */
+export function createFileSink(options: FileSinkOptions): Sink {
+  return new FileSink(options)
+}
+
+/** A complete new tree and what is known of it. */
+interface Staged {
+  readonly staging: Staging
+  readonly directory: string
+  readonly keyErrors: KeyErrorSet
+  readonly position: Position
+}
+
+/** What is about to be visible. */
+interface Next {
+  readonly position: Position
+  readonly keyErrors: KeyErrorSet
+  readonly content: TreeContent
+}
+
+/** What stands below the root, while it is this process's. */
+interface Opened {
+  readonly lock: RootLock
+  readonly background: BackgroundTasks
+  readonly work: WorkArea
+  readonly publisher: Publisher
+  published: VisibleState['published'] | undefined
+  keyErrors: KeyErrorSet
+  /** Of the visible tree. */
+  content: TreeContent
+}
+
+class FileSink implements Sink {
+  readonly #options: FileTargetOptions
+  readonly #layout: Layout
+  readonly #files: FileSystem
+  readonly #paths: KeyPaths
+  readonly #owner: Owner
+  readonly #configHash: string
+  readonly #bootId: string | undefined
+  readonly #faults: BackgroundFaults
+  readonly #clock: Clock
+  readonly #onStep: OnPublishStep
+  readonly #held = new HeldRoot()
+  #opened: Opened | undefined
+
+  constructor(given: FileSinkOptions) {
+    this.#options = given.options
+    this.#layout = layoutOf(given.options.root)
+    this.#files = given.files ?? new FileSystem()
+    const isInPlace = given.options.layout === 'InPlace'
+    this.#paths = new KeyPaths(given.prefix, this.#layout, isInPlace ? RESERVED_NAMES : new Set())
+    const prefixBase64 = given.prefix.toString('base64')
+    this.#owner = { mirror: given.mirrorName, prefixBase64, version: given.version, layout: given.options.layout }
+    this.#configHash = given.configHash
+    this.#bootId = 'bootId' in given ? given.bootId : readBootId()
+    this.#faults = new BackgroundFaults(given.logger, given.mirrorName, given.options.root)
+    this.#clock = given.clock
+    this.#onStep = given.onStep ?? (() => undefined)
+  }
+
+  async open({ signal }: { readonly signal: AbortSignal }): Promise<OpenedSink> {
+    return this.#guard('open', async () => {
+      const { publisher, published, keyErrors } = await this.#takeOver(signal)
+      const { found, isPublished } = publisher
+      const isSameConfig = found?.configHash === this.#configHash
+      const isTrusted = isPublished && isSameConfig && found.isComplete && found.bootId === this.#bootId
+      if (isTrusted) publisher.prepare()
+      return {
+        position: isTrusted ? found.position : undefined,
+        published,
+        keyErrors: keyErrors.summary(),
+        totals: found && totalsOf(found, keyErrors),
+        isSameConfig,
+      }
+    })
+  }
+
+  async restore(source: SnapshotSource, options: RestoreOptions): Promise<WriteResult> {
+    const { signal, onDifference = () => undefined } = options
+    const opened = await this.#guard('open', async () => this.#opened ?? (await this.#takeOver(signal)))
+    const directory = opened.work.newDirectory()
+    const keyErrors = new KeyErrorSet()
+    try {
+      const staging = await this.#guard('write below', async () => this.#beginStaging(opened, directory, onDifference))
+      for await (const page of source.pages) {
+        const changes = resolveChanges(this.#paths, page, keyErrors)
+        await this.#guard('write below', () => inSlices(stageNew(staging, changes), FOREGROUND_SLICE_MS, signal))
+      }
+      const { changes, position } = await source.finish()
+      const last = resolveChanges(this.#paths, changes.map(toKeyChange), keyErrors)
+      return await this.#guard('publish below', async () => {
+        this.#refuseStepBack(opened, position)
+        await inSlices(stageChanges(staging, last), FOREGROUND_SLICE_MS, signal)
+        return this.#publishStaging(opened, { staging, directory, keyErrors, position }, options)
+      })
+    } catch (error) {
+      opened.work.discard(directory)
+      throw error
+    }
+  }
+
+  async ready({ signal }: { readonly signal: AbortSignal }): Promise<void> {
+    await this.#opened?.publisher.ready(signal).catch(() => signal.throwIfAborted())
+  }
+
+  async apply({ changes, position }: MergedBatch, { signal, admit }: WriteOptions): Promise<WriteResult> {
+    return this.#guard('publish below', async () => {
+      const opened = await this.#published(position, signal)
+      const { publisher } = opened
+      const keyErrors = opened.keyErrors.copy()
+      const wanted = resolveChanges(this.#paths, changes.map(toKeyChange), keyErrors)
+      const difference = await this.#sliced(this.#difference(opened, wanted), signal)
+      const differing = difference.changes
+      const content = addTo(opened.content, difference)
+      if (differing.length === 0 && !publisher.isTorn) return this.#remember(opened, position, keyErrors)
+      admit?.(totalsOf(content, keyErrors))
+      const next = { position, keyErrors, content }
+      try {
+        await publisher.publishChanges(differing, this.#state(position, next), signal)
+      } catch (error) {
+        await this.#countWhatIsThere(opened, wanted, content)
+        throw error
+      }
+      const removed = differing.filter(({ bytes }) => bytes === undefined).length
+      return { written: differing.length - removed, removed, ...this.#shown(opened, next) }
+    })
+  }
+
+  async advance(position: Position, { signal }: { readonly signal: AbortSignal }): Promise<void> {
+    await this.#guard('remember a position below', async () => {
+      const opened = await this.#published(position, signal)
+      this.#remember(opened, position, opened.keyErrors)
+    })
+  }
+
+  async verify({ signal }: { readonly signal: AbortSignal }): Promise<{ readonly sound: boolean }> {
+    const opened = this.#opened
+    if (!opened?.publisher.isPublished) return { sound: false }
+    try {
+      return { sound: await opened.publisher.verify(() => opened.content, signal) }
+    } catch (error) {
+      throw toSinkError(error, this.#layout.root, 'verify')
+    }
+  }
+
+  async close(): Promise<void> {
+    const opened = this.#opened
+    this.#opened = undefined
+    await opened?.background.stop()
+    opened?.lock.release()
+  }
+
+  /** Starts from what stands below the root, whatever was known before. */
+  async #takeOver(signal: AbortSignal): Promise<Opened> {
+    await this.close()
+    const { directoryMode } = this.#options
+    const isHeld: HeldRoot['is'] = (root) => this.#held.is(root)
+    examineRoot(this.#files, this.#layout, this.#owner.mirror, directoryMode, isHeld)
+    const lock = await lockRoot(this.#files, this.#layout)
+    const background = new BackgroundTasks(this.#faults)
+    try {
+      const claimed = claimRoot(this.#files, this.#layout, this.#owner, directoryMode, isHeld)
+      this.#held.remember(this.#files, this.#layout.root)
+      const work = new WorkArea({ files: this.#files, layout: this.#layout, background })
+      const publisher = await this.#openPublisher({ claimed, background, work }, signal)
+      const { found, foundPublished: published } = publisher
+      const keyErrors = new KeyErrorSet(found?.keyErrors)
+      const content = { files: found?.files ?? 0, bytes: found?.bytes ?? 0, digest: found?.digest ?? new TreeDigest() }
+      this.#opened = { lock, background, work, publisher, published, keyErrors, content }
+      return this.#opened
+    } catch (error) {
+      await background.stop()
+      lock.release()
+      throw error
+    }
+  }
+
+  #openPublisher(
+    given: Pick<PublisherOptions, 'claimed' | 'background' | 'work'>,
+    signal: AbortSignal,
+  ): Publisher | Promise<Publisher> {
+    const options: PublisherOptions = {
+      ...given,
+      files: this.#files,
+      layout: this.#layout,
+      options: this.#options,
+      owner: this.#owner,
+      clock: this.#clock,
+      onStep: this.#onStep,
+    }
+    return this.#options.layout === 'InPlace' ? new InPlacePublisher(options) : SnapshotPublisher.open(options, signal)
+  }
+
+  /** The opened root, with a state that consumers see and that `position` does not lie before. */
+  async #published(position: Position, signal: AbortSignal): Promise<Opened> {
+    const opened = this.#opened ?? (await this.#takeOver(signal))
+    if (!opened.publisher.isPublished) {
+      throw this.#broken('no complete state is published there', 'A snapshot makes the copy anew.')
+    }
+    assertDirectories(this.#files, this.#layout, this.#options.layout)
+    this.#refuseStepBack(opened, position)
+    return opened
+  }
+
+  #beginStaging({ publisher }: Opened, directory: string, report: ReportDifference): Staging {
+    assertDirectories(this.#files, this.#layout, this.#options.layout)
+    this.#onStep('stage')
+    this.#files.mkdir(directory, this.#options.directoryMode)
+    const current = publisher.directory === undefined ? undefined : this.#tree(publisher.directory)
+    return new Staging(this.#tree(directory, { isFresh: true }), current, { mode: this.#options.mode, report })
+  }
+
+  async #publishStaging(opened: Opened, staged: Staged, options: RestoreOptions): Promise<WriteResult> {
+    assertDirectories(this.#files, this.#layout, this.#options.layout)
+    const { publisher } = opened
+    const { staging, directory, keyErrors, position } = staged
+    const { signal, admit, onDifference = () => undefined } = options
+    const content = { files: staging.count, bytes: staging.bytes, digest: staging.digest }
+    const { visible: shown } = publisher
+    const before = shown && (await this.#sliced(shown.survey(onDifference), signal))
+    // The fallback stands for no revision of etcd: even an equal state takes its place.
+    const isComparable = publisher.isPublished && !publisher.isTorn && opened.published?.revision !== 0
+    if (isComparable && before?.isSound && staging.written === 0 && staging.count === before.files) {
+      opened.content = content
+      const result = this.#remember(opened, position, keyErrors)
+      publisher.addSpare(directory)
+      return result
+    }
+    if (shown && before && (!before.isSound || before.files > staging.known))
+      await this.#sliced(shown.compare(directory, onDifference), signal)
+    admit?.(totalsOf(content, keyErrors))
+    const next = { position, keyErrors, content }
+    await publisher.publishTree(directory, this.#state(position, next))
+    const removed = before ? before.files - staging.known : 0
+    return { written: staging.written, removed, ...this.#shown(opened, next) }
+  }
+
+  *#difference({ publisher }: Opened, wanted: readonly PathChange[]): Generator<void, Difference> {
+    const { directory } = publisher
+    if (directory === undefined) throw new Error('nothing is published')
+    return yield* differenceOf(this.#tree(directory), wanted, this.#options.mode)
+  }
+
+  /** A publish that failed may have been seen in part, in the layout InPlace: then not all of `wanted` is missing. */
+  async #countWhatIsThere(opened: Opened, wanted: readonly PathChange[], content: TreeContent): Promise<void> {
+    if (!opened.publisher.isTorn) return
+    const missing = await this.#sliced(this.#difference(opened, wanted), new AbortController().signal)
+    opened.content = {
+      files: content.files - missing.files,
+      bytes: content.bytes - missing.bytes,
+      digest: content.digest.minus(missing.digest),
+    }
+  }
+
+  /** `next` is visible now. */
+  #shown(opened: Opened, next: Next): Pick<WriteResult, 'published' | 'keyErrors' | 'totals'> {
+    const { revision, epoch } = next.position
+    Object.assign(opened, { published: { revision, epoch }, keyErrors: next.keyErrors, content: next.content })
+    return visible(opened)
+  }
+
+  /** Writes down that what is visible equals etcd at `position`. */
+  #remember(opened: Opened, position: Position, keyErrors: KeyErrorSet): WriteResult {
+    const { publisher, published, content } = opened
+    if (published !== undefined) publisher.remember(this.#state(published, { position, keyErrors, content }))
+    opened.keyErrors = keyErrors
+    return { written: 0, removed: 0, ...visible(opened), published: false }
+  }
+
+  #state({ revision, epoch }: VisibleState['published'], { position, keyErrors, content }: Next): VisibleState {
+    const origin = { configHash: this.#configHash, bootId: this.#bootId }
+    return { published: { revision, epoch }, position, ...origin, keyErrors: keyErrors.entries(), ...content }
+  }
+
+  #refuseStepBack({ published }: Opened, { epoch, revision }: Position): void {
+    if (published === undefined || epoch > published.epoch) return
+    if (epoch === published.epoch && revision >= published.revision) return
+    const states = `epoch ${epoch} revision ${revision} lies before epoch ${published.epoch} revision ${published.revision}`
+    throw this.#broken(states, 'Report this: published revisions never go back within an epoch.')
+  }
+
+  #broken(state: string, hint: string): SinkError {
+    const { root } = this.#layout
+    return new SinkError('TargetBroken', root, `Cannot publish below ${root}: ${state}`, { hint })
+  }
+
+  #tree(directory: string, { isFresh = false } = {}): TreeFiles {
+    return new TreeFiles({ files: this.#files, directory, directoryMode: this.#options.directoryMode, isFresh })
+  }
+
+  #sliced<Result>(work: Generator<void, Result>, signal: AbortSignal): Promise<Result> {
+    return inSlices(work, FOREGROUND_SLICE_MS, signal)
+  }
+
+  /** Runs file calls: what fails comes out as a SinkError, and what stands there is looked at anew if it surprised us. */
+  async #guard<Result>(action: string, work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await work()
+    } catch (error) {
+      const failure = toSinkError(error, this.#layout.root, action)
+      if (failure instanceof SinkError && failure.code === 'TargetBroken') await this.close()
+      throw failure
+    }
+  }
+}
+
+function visible({ keyErrors, content }: Opened): Pick<WriteResult, 'published' | 'keyErrors' | 'totals'> {
+  return { published: true, keyErrors: keyErrors.summary(), totals: totalsOf(content, keyErrors) }
+}
+
+function totalsOf({ files, bytes }: TreeContent, keyErrors: KeyErrorSet): Totals {
+  return { keys: files + keyErrors.size, bytes }
+}
+
+function addTo({ files, bytes, digest }: TreeContent, difference: TreeContent): TreeContent {
+  return {
+    files: files + difference.files,
+    bytes: bytes + difference.bytes,
+    digest: digest.plus(difference.digest),
+  }
+}
+
+function toKeyChange(change: Change): KeyChange {
+  return { key: change.key, value: change.type === 'put' ? change.value : undefined, modRevision: change.modRevision }
+}

@@ -1,0 +1,104 @@
+import { isAbsolute, resolve } from 'node:path'
+import { z } from 'zod'
+import { durationField } from '../../mirror/options.ts'
+import { parseFileMode } from '../../util/file-mode.ts'
+import type { LayoutKind } from './layout.ts'
+
+/** How a mirror is written as files. */
+export interface FilesTargetOptions {
+  /** Absolute, without `.`, `..` or a trailing "/"; never "/". */
+  readonly root: string
+  readonly layout: LayoutKind
+  /** Snapshot: how long a published tree stays unchanged after the next one is published. */
+  readonly readerGraceMs: number
+  /** Permission bits of files. */
+  readonly mode: number
+  /** Permission bits of directories. */
+  readonly directoryMode: number
+  readonly startup: {
+    /** Absolute path of the fallback; '' = none. */
+    readonly seedFrom: string
+    readonly seedAfterMs: number
+  }
+  /** What is rendered, at least one. */
+  readonly render: readonly FilesRenderOptions[]
+}
+
+/** Exactly one member is there. `tree`: one file a key. */
+export interface FilesRenderOptions {
+  readonly tree?: Readonly<Record<string, never>> | undefined
+}
+
+const renderSchema = z
+  .strictObject({ tree: z.strictObject({}).optional().describe('One file a key.') })
+  .refine((render) => Object.keys(render).length === 1, 'must hold exactly one of: tree')
+  .meta({ minProperties: 1, maxProperties: 1, description: 'Exactly one kind of rendering.' })
+
+/** `target.files` of mirror.yaml. */
+export const filesTargetSchema = z
+  .strictObject({
+    root: z
+      .string()
+      .transform((text, context) => {
+        const fault = rootFault(text)
+        if (fault === undefined) return resolve(text)
+        context.issues.push({ code: 'custom', message: fault, input: text })
+        return z.NEVER
+      })
+      .describe('Directory that this mirror owns: an absolute path, not "/".'),
+    layout: z
+      .enum(['Snapshot', 'InPlace'])
+      .prefault('Snapshot')
+      .describe(
+        'Snapshot: the whole tree at one revision behind <root>/current. InPlace: <root>/<key path>, atomic per file only.',
+      ),
+    readerGrace: durationField('1s').describe(
+      'Snapshot: how long a published tree stays unchanged after the next one is published. InPlace: not used.',
+    ),
+    mode: modeField(0o400, 'must let the owner read (0400)')
+      .prefault('0644')
+      .describe('Permission bits of files, octal text.'),
+    directoryMode: modeField(0o700, 'must let the owner read, write and enter (0700)')
+      .prefault('0755')
+      .describe('Permission bits of directories, octal text.'),
+    startup: z
+      .strictObject({
+        seedFrom: z
+          .string()
+          .prefault('')
+          .transform((text, context) => {
+            if (text === '' || isAbsolute(text)) return text
+            context.issues.push({ code: 'custom', message: 'must be an absolute path', input: text })
+            return z.NEVER
+          })
+          .describe('Directory of files to publish when etcd stays away and nothing was ever published; "" = none.'),
+        seedAfter: durationField('30s').describe('How long etcd may stay away before seedFrom is published.'),
+      })
+      .prefault({})
+      .transform(({ seedFrom, seedAfter }) => ({ seedFrom, seedAfterMs: seedAfter }))
+      .describe('What consumers get when etcd was never reached.'),
+    render: z
+      .array(renderSchema)
+      .min(1, 'must not be empty: leave it out for the tree alone')
+      .max(1, 'must hold the tree once')
+      .prefault([{ tree: {} }])
+      .describe('What is published; by default the tree alone.'),
+  })
+  .transform(({ readerGrace, ...rest }): FilesTargetOptions => ({ ...rest, readerGraceMs: readerGrace }))
+  .describe('A directory tree.')
+
+function rootFault(root: string): string | undefined {
+  if (root.includes('\0')) return 'must not hold a NUL byte'
+  if (!isAbsolute(root)) return 'must be an absolute path'
+  return resolve(root) === '/' ? 'must not be "/"' : undefined
+}
+
+function modeField(required: number, fault: string) {
+  return z.string().transform((text, context) => {
+    const mode = parseFileMode(text)
+    if (mode !== undefined && (mode & required) === required) return mode
+    const message = mode === undefined ? 'must be an octal mode in quotes, "0000" to "0777"' : fault
+    context.issues.push({ code: 'custom', message, input: text })
+    return z.NEVER
+  })
+}

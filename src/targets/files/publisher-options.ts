@@ -1,0 +1,22 @@
+import type { Clock } from '../../util/clock.ts'
+import type { BackgroundTasks } from './background-tasks.ts'
+import type { FileSystem } from './file-system.ts'
+import type { FileTargetOptions } from './file-target-options.ts'
+import type { Layout } from './layout.ts'
+import type { Owner } from './owner.ts'
+import type { OnPublishStep } from './publish-step.ts'
+import type { WorkArea } from './work-area.ts'
+
+export interface PublisherOptions {
+  readonly files: FileSystem
+  readonly layout: Layout
+  readonly options: FileTargetOptions
+  /** As it is configured. */
+  readonly owner: Owner
+  /** As it stands below the root. */
+  readonly claimed: Owner
+  readonly clock: Clock
+  readonly background: BackgroundTasks
+  readonly work: WorkArea
+  readonly onStep: OnPublishStep
+}
