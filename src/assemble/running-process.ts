@@ -1,0 +1,209 @@
+import { once } from 'node:events'
+import { isDeepStrictEqual } from 'node:util'
+import type { LoadedConfig } from '../config/load-config.ts'
+import type { MirrorConfig } from '../config/process-config.ts'
+import type { EtcdClient } from '../etcd/etcd-client.ts'
+import type { MirrorStatus } from '../mirror/mirror-status.ts'
+import { Supervisor } from '../mirror/supervisor.ts'
+import { HealthRegistry } from '../observe/health-registry.ts'
+import type { MetricsRegistry } from '../observe/metrics-registry.ts'
+import type { Clock } from '../util/clock.ts'
+import type { Logger } from '../util/logger.ts'
+import { AcceptedCopies } from './accepted-copies.ts'
+import { ClientPool } from './client-pool.ts'
+import { registerMirrorHealth } from './mirror-health.ts'
+import { registerMirrorMetrics } from './mirror-metrics.ts'
+import { MirrorUnit } from './mirror-unit.ts'
+
+export interface RunningProcessOptions {
+  /** Of the program. */
+  readonly version: string
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: MetricsRegistry
+}
+
+/** Names of the mirrors that another configuration made a difference to. */
+export interface ConfigChange {
+  readonly added: readonly string[]
+  readonly removed: readonly string[]
+  readonly restarted: readonly string[]
+  /** Went on as they were. */
+  readonly kept: readonly string[]
+}
+
+interface RegisteredUnit {
+  readonly unit: MirrorUnit
+  /** Takes its health checks out. */
+  readonly unregister: () => void
+}
+
+/** The mirrors of the configuration in use, their etcd clients and their probes; the configuration can be exchanged. */
+export class RunningProcess implements Disposable {
+  readonly health = new HealthRegistry()
+  readonly #options: RunningProcessOptions
+  readonly #supervisor: Supervisor
+  readonly #copies: AcceptedCopies
+  #units = new Map<string, RegisteredUnit>()
+  #config: LoadedConfig
+  #clients: ClientPool
+  #isRunning = false
+
+  /** Connects to nothing yet. Rejects with `AuthError` when a TLS file cannot be used. */
+  static async open(config: LoadedConfig, options: RunningProcessOptions): Promise<RunningProcess> {
+    const running = new RunningProcess(config, options)
+    await running.#clients.reserve(config.process.mirrors.length)
+    for (const mirror of config.process.mirrors) running.#add(mirror)
+    return running
+  }
+
+  private constructor(config: LoadedConfig, options: RunningProcessOptions) {
+    this.#options = options
+    this.#config = config
+    this.#supervisor = new Supervisor(options)
+    this.#copies = new AcceptedCopies(this.#accepted(), options.logger)
+    this.#clients = this.#clientPool(config)
+    registerMirrorMetrics(options.metrics, () => this.status(), options.version)
+  }
+
+  /** The configuration in use. */
+  get config(): LoadedConfig {
+    return this.#config
+  }
+
+  /** Of the first mirror. */
+  get client(): EtcdClient | undefined {
+    return this.#list()[0]?.client
+  }
+
+  status(): readonly MirrorStatus[] {
+    return this.#list().map((unit) => unit.status())
+  }
+
+  /** Every mirror takes a complete snapshot; what is equal is not rewritten. */
+  requestResync(): void {
+    for (const { mirror } of this.#list()) mirror.requestResync('request')
+  }
+
+  /** Resolves when every copy of the configuration in use now is known to equal etcd. */
+  async synced(): Promise<void> {
+    await Promise.all(this.#list().map(({ mirror }) => mirror.synced))
+  }
+
+  /** Runs until the signal aborts and every mirror has let its target go. */
+  async run(signal: AbortSignal): Promise<void> {
+    this.#isRunning = true
+    for (const { mirror } of this.#list()) this.#supervisor.start(mirror)
+    if (!signal.aborted) await once(signal, 'abort')
+    await this.#supervisor.close()
+  }
+
+  /**
+   * Puts another configuration to use. Mirrors whose part is the same go on undisturbed; changed ones end and begin
+   * again where their copy stands; removed ones end, and their roots stay as they are. Another way to etcd restarts all.
+   * Rejects with `AuthError`, with nothing changed, when a TLS file cannot be used. One call at a time.
+   */
+  async apply(config: LoadedConfig): Promise<ConfigChange> {
+    const isSameConnection = config.connectionHash === this.#config.connectionHash
+    const clients = isSameConnection ? this.#clients : this.#clientPool(config)
+    await clients.reserve(config.process.mirrors.length)
+    const before = this.#clients
+    const change = this.#compare(config, isSameConnection)
+    this.#config = config
+    this.#clients = clients
+    for (const name of [...change.removed, ...change.restarted]) this.#releaseRoot(name)
+    this.#copies.accept(this.#accepted())
+    await Promise.all([
+      ...change.removed.map((name) => this.#remove(name, before)),
+      ...config.process.mirrors
+        .filter(({ name }) => change.restarted.includes(name))
+        .map((mirror) => this.#restart(mirror, before)),
+    ])
+    for (const mirror of config.process.mirrors) if (change.added.includes(mirror.name)) this.#add(mirror)
+    if (!isSameConnection) before.close()
+    this.#sortUnits()
+    return change
+  }
+
+  /** Ends every call to etcd. */
+  [Symbol.dispose](): void {
+    this.#clients.close()
+  }
+
+  #list(): readonly MirrorUnit[] {
+    return [...this.#units.values()].map(({ unit }) => unit)
+  }
+
+  #compare({ process: { mirrors } }: LoadedConfig, isSameConnection: boolean): ConfigChange {
+    const wanted = mirrors.map(({ name }) => name)
+    const known = mirrors.filter(({ name }) => this.#units.has(name))
+    const isKept = (mirror: MirrorConfig) =>
+      isSameConnection && isDeepStrictEqual(this.#units.get(mirror.name)?.unit.config, mirror)
+    return {
+      added: wanted.filter((name) => !this.#units.has(name)),
+      removed: [...this.#units.keys()].filter((name) => !wanted.includes(name)),
+      restarted: known.filter((mirror) => !isKept(mirror)).map(({ name }) => name),
+      kept: known.filter(isKept).map(({ name }) => name),
+    }
+  }
+
+  #add(config: MirrorConfig, before?: MirrorUnit): void {
+    const { logger, clock, version, metrics } = this.#options
+    const unit = new MirrorUnit({
+      config,
+      etcd: this.#config.etcd,
+      client: this.#clients.lease(),
+      context: { logger, clock, version, metrics: metrics.metrics },
+      before,
+      onOpened: (root) => this.#copies.opened(root),
+    })
+    metrics.declareMirror(unit.name)
+    this.#units.set(unit.name, { unit, unregister: registerMirrorHealth(this.health, unit) })
+    if (this.#isRunning) this.#supervisor.start(unit.mirror)
+  }
+
+  /** Its checks stay until the new ones are there: a probe in between must not find less than there was. */
+  async #restart(config: MirrorConfig, clients: ClientPool): Promise<void> {
+    const before = this.#units.get(config.name)
+    await this.#stop(config.name, clients)
+    this.#add(config, before?.unit)
+    before?.unregister()
+  }
+
+  async #remove(name: string, clients: ClientPool): Promise<void> {
+    const before = this.#units.get(name)
+    await this.#stop(name, clients)
+    this.#units.delete(name)
+    before?.unregister()
+    await this.#options.metrics.forgetMirror(name)
+  }
+
+  async #stop(name: string, clients: ClientPool): Promise<void> {
+    const before = this.#units.get(name)?.unit
+    await this.#supervisor.stop(name)
+    if (before !== undefined) clients.release(before.client)
+  }
+
+  /** What is kept below a root is true for the mirror that has it open. */
+  #releaseRoot(name: string): void {
+    const unit = this.#units.get(name)?.unit
+    if (unit !== undefined) this.#copies.released(unit.root)
+  }
+
+  #sortUnits(): void {
+    const sorted = this.#config.process.mirrors.flatMap(({ name }) => {
+      const entry = this.#units.get(name)
+      return entry === undefined ? [] : [[name, entry] as const]
+    })
+    this.#units = new Map(sorted)
+  }
+
+  #accepted() {
+    return { acceptedAt: new Date(this.#options.clock.now()).toISOString(), recording: this.#config.recording }
+  }
+
+  #clientPool({ etcd }: LoadedConfig): ClientPool {
+    const { clock, metrics } = this.#options
+    return new ClientPool(etcd, { clock, metrics: metrics.metrics })
+  }
+}

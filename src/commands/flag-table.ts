@@ -1,0 +1,104 @@
+import { DURATION_FORMS, formatDuration, MAX_TIMER_MS, parseDuration } from '../util/duration.ts'
+import { LOG_FORMATS, LOG_LEVELS } from './run-flags.ts'
+
+export type CommandName = 'run' | 'check' | 'schema'
+
+/** One flag of the process and the variables that stand for it. */
+export interface FlagDefinition {
+  /** As commander writes it: `--config <path>`. */
+  readonly usage: string
+  readonly help: string
+  /** In the order in which they count. */
+  readonly variables: readonly string[]
+  readonly commands: readonly CommandName[]
+  /** Shown and used when neither flag nor variable is given; not parsed. */
+  readonly fallback?: unknown
+  readonly fallbackText?: string
+  readonly choices?: readonly string[]
+  /** Turns the text into the value; throws an Error that says what is accepted. Default: the text itself. */
+  readonly parse?: (text: string) => unknown
+}
+
+const CONNECTED = ['run', 'check'] as const
+const GRACE_MS = 10_000
+
+/** Every flag, once: the command line, the variables and the documentation follow this table. */
+export const FLAGS: Readonly<Record<string, FlagDefinition>> = {
+  config: {
+    usage: '--config <path>',
+    help: 'mirror.yaml, or a directory of *.yaml',
+    variables: ['ETCD_MIRROR_CONFIG'],
+    commands: CONNECTED,
+  },
+  etcdConfig: {
+    usage: '--etcd-config <path>',
+    help: 'etcd.conf',
+    variables: ['ETCD_MIRROR_ETCD_CONFIG', 'ETCD_CONFIG'],
+    commands: CONNECTED,
+  },
+  configDir: {
+    usage: '--config-dir <path>',
+    help: 'where mirror.yaml and etcd.conf are looked for',
+    variables: ['ETCD_MIRROR_CONFIG_DIR', 'CONFIG_DIR'],
+    commands: CONNECTED,
+    fallback: '/etc/etcd-mirror',
+  },
+  httpBind: {
+    usage: '--http-bind <address>',
+    help: 'address of probes, metrics and status, over http.bind of mirror.yaml',
+    variables: ['ETCD_MIRROR_HTTP_BIND'],
+    commands: CONNECTED,
+  },
+  logLevel: {
+    usage: '--log-level <level>',
+    help: 'least important lines to log',
+    variables: ['ETCD_MIRROR_LOG_LEVEL'],
+    commands: CONNECTED,
+    fallback: 'info',
+    choices: LOG_LEVELS,
+  },
+  logFormat: {
+    usage: '--log-format <format>',
+    help: 'how lines are written',
+    variables: ['ETCD_MIRROR_LOG_FORMAT'],
+    commands: CONNECTED,
+    fallback: 'json',
+    choices: LOG_FORMATS,
+  },
+  oneTime: {
+    usage: '--one-time',
+    help: 'end after the first publish of every mirror',
+    variables: ['ETCD_MIRROR_ONE_TIME'],
+    commands: ['run'],
+    fallback: false,
+    parse: parseSwitch,
+  },
+  timeout: {
+    usage: '--timeout <duration>',
+    help: 'with --one-time: give up after this long (default: never)',
+    variables: ['ETCD_MIRROR_TIMEOUT'],
+    commands: ['run'],
+    parse: parsePeriod,
+  },
+  shutdownGrace: {
+    usage: '--shutdown-grace <duration>',
+    help: 'how long a drain may take after SIGTERM',
+    variables: ['ETCD_MIRROR_SHUTDOWN_GRACE'],
+    commands: ['run'],
+    fallback: GRACE_MS,
+    fallbackText: formatDuration(GRACE_MS),
+    parse: parsePeriod,
+  },
+}
+
+function parsePeriod(text: string): number {
+  const ms = parseDuration(text)
+  if (ms === undefined || ms < 0 || ms > MAX_TIMER_MS) throw new Error(`it must be ${DURATION_FORMS}, at most 596h`)
+  return Math.ceil(ms)
+}
+
+function parseSwitch(text: string): boolean {
+  if (/^(true|1)$/i.test(text)) return true
+  if (/^(false|0)$/i.test(text)) return false
+  throw new Error('it must be true or false')
+}

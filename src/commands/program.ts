@@ -1,0 +1,135 @@
+import { CommanderError, InvalidArgumentError, Option, Command as Parser } from 'commander'
+import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
+import type { Command, CommandContext } from './command-context.ts'
+import { EXIT_CODES, exitCodeOf } from './exit-code.ts'
+import { type CommandName, FLAGS, type FlagDefinition } from './flag-table.ts'
+import { unknownVariables } from './own-variables.ts'
+import type { CheckFlags, RunFlags } from './run-flags.ts'
+
+/** The commands, each loaded when it is called. */
+export interface Commands {
+  run(): Promise<Command<RunFlags>>
+  check(): Promise<Command<CheckFlags>>
+  schema(): Promise<Command<unknown>>
+}
+
+/**
+ * Parses the arguments (without node and script), runs the command they name and resolves to the exit code.
+ * Never rejects: what went wrong is written to stderr, one line a problem.
+ */
+export async function runProgram(
+  args: readonly string[],
+  commands: Commands,
+  context: CommandContext,
+): Promise<number> {
+  let exitCode: number = EXIT_CODES.done
+  const parser = buildParser(context)
+  const add = <Flags>(name: CommandName, help: string, load: () => Promise<Command<Flags>>) => {
+    const subcommand = parser.command(name).description(help)
+    for (const flag of flagsOf(name)) subcommand.addOption(optionOf(flag))
+    subcommand.action(async () => {
+      const flags = flagValues(subcommand, name, context) as Flags
+      exitCode = await (await load())(flags, context)
+    })
+  }
+  add('run', 'mirror the prefixes of mirror.yaml until told to stop', commands.run)
+  add('check', 'check the configuration, the connection to etcd and its permissions', commands.check)
+  add('schema', 'print the JSON schema of mirror.yaml', commands.schema)
+  try {
+    await parser.parseAsync([...args], { from: 'user' })
+  } catch (error) {
+    exitCode = report(error, args[0]?.startsWith('-') === true, context)
+  }
+  return exitCode
+}
+
+function buildParser({ stdout, version }: CommandContext): Parser {
+  return new Parser('etcd-mirror')
+    .description('Mirrors etcd key prefixes into files, revision by revision.')
+    .version(version)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: () => {} })
+}
+
+function flagsOf(name: CommandName): FlagDefinition[] {
+  return Object.values(FLAGS).filter(({ commands }) => commands.includes(name))
+}
+
+function optionOf({ usage, help, variables, fallback, fallbackText, choices, parse }: FlagDefinition): Option {
+  const option = new Option(usage, `${help} [${variables.join(', ')}]`)
+  if (fallback !== undefined && option.required) option.default(fallback, fallbackText)
+  if (choices !== undefined) return option.choices(choices)
+  if (parse === undefined || !option.required) return option
+  return option.argParser((text: string) => {
+    try {
+      return parse(text)
+    } catch (error) {
+      throw new InvalidArgumentError(messageOf(error))
+    }
+  })
+}
+
+/** Flag > variable > default; every flag that this command has, under the names of its type. */
+function flagValues(parser: Parser, command: CommandName, { env }: CommandContext): Record<string, unknown> {
+  const values: Record<string, unknown> = { warnings: unknownVariables(env) }
+  for (const [name, flag] of Object.entries(FLAGS)) {
+    if (!flag.commands.includes(command)) continue
+    const isGiven = parser.getOptionValueSource(name) === 'cli'
+    values[name] = isGiven ? parser.getOptionValue(name) : (fromVariable(flag, env) ?? flag.fallback)
+  }
+  const { timeout, shutdownGrace, ...rest } = values
+  if (timeout !== undefined && !values.oneTime) {
+    throw new EtcdMirrorError('Usage', '--timeout (ETCD_MIRROR_TIMEOUT) needs --one-time', false)
+  }
+  return command === 'run' ? { ...rest, timeoutMs: timeout || undefined, shutdownGraceMs: shutdownGrace } : rest
+}
+
+function fromVariable({ variables, choices, parse }: FlagDefinition, env: CommandContext['env']): unknown {
+  const name = variables.find((variable) => (env[variable] ?? '') !== '')
+  const text = name === undefined ? undefined : env[name]
+  if (text === undefined) return undefined
+  if (choices !== undefined && !choices.includes(text)) throw variableFault(name, `it must be ${choices.join(', ')}`)
+  try {
+    return parse === undefined ? text : parse(text)
+  } catch (error) {
+    throw variableFault(name, messageOf(error))
+  }
+}
+
+function variableFault(name: string | undefined, message: string): EtcdMirrorError {
+  return new EtcdMirrorError('Usage', `environment variable ${name} is invalid: ${message}`, false)
+}
+
+function usageFault({ code, message }: CommanderError, misplaced: boolean): string {
+  if (code === 'commander.help') return 'missing command: run, check or schema (see --help)'
+  const line = message.replace(/^error: /, '').replaceAll('\n', ' ')
+  return misplaced && code === 'commander.unknownOption' ? `${line} here: flags stand after the command` : line
+}
+
+function report(error: unknown, misplaced: boolean, { stderr, signal }: CommandContext): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return EXIT_CODES.done
+    stderr.write(`etcd-mirror: ${usageFault(error, misplaced)}\n`)
+    return EXIT_CODES.config
+  }
+  if (signal.aborted && error === signal.reason) {
+    stderr.write(`etcd-mirror: interrupted\n`)
+    return EXIT_CODES.failed
+  }
+  stderr.write(`${describe(error)}\n`)
+  return exitCodeOf(error)
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof EtcdMirrorError)) {
+    // Nobody expected this one: its stack is what a bug report needs.
+    return `etcd-mirror: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
+  }
+  const hint = error.hint === undefined ? '' : ` (${error.hint})`
+  // Lines of a ConfigError begin with file:line:column, which terminals and editors turn into links.
+  return error.code === 'ConfigInvalid' ? `${error.message}${hint}` : `etcd-mirror: ${error.message}${hint}`
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,25 @@
+import type { ConfigFlags } from '../config/load-config.ts'
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
+export const LOG_FORMATS = ['json', 'text'] as const
+
+export type LogLevel = (typeof LOG_LEVELS)[number]
+export type LogFormat = (typeof LOG_FORMATS)[number]
+
+/** What `check` is told by flags and their variables. */
+export interface CheckFlags extends ConfigFlags {
+  readonly logLevel: LogLevel
+  readonly logFormat: LogFormat
+  /** About the flags and variables themselves, one line each; for the command to log. */
+  readonly warnings: readonly string[]
+}
+
+/** What `run` is told by flags and their variables. */
+export interface RunFlags extends CheckFlags {
+  /** End after the first publish of every mirror. */
+  readonly oneTime: boolean
+  /** With `oneTime`: give up after this long; undefined = never. */
+  readonly timeoutMs: number | undefined
+  /** How long a drain may take after SIGTERM. */
+  readonly shutdownGraceMs: number
+}

@@ -1,0 +1,138 @@
+import { Reloader } from '../assemble/reloader.ts'
+import { RunningProcess } from '../assemble/running-process.ts'
+import { type StartConfig, startConfig } from '../assemble/start-config.ts'
+import { type LoadedConfig, readConfig } from '../config/load-config.ts'
+import { createLogger } from '../observe/logger.ts'
+import { createMetrics, type MetricsRegistry } from '../observe/metrics-registry.ts'
+import { readHead } from '../replication/head.ts'
+import { type HttpServer, startHttpServer } from '../server/http-server.ts'
+import { SeedHealthTracker } from '../server/seed-health-tracker.ts'
+import { systemClock } from '../util/clock.ts'
+import type { Logger } from '../util/logger.ts'
+import type { CommandContext } from './command-context.ts'
+import { EXIT_CODES } from './exit-code.ts'
+import type { RunFlags } from './run-flags.ts'
+import { runOnce } from './run-once.ts'
+
+/**
+ * `etcd-mirror run`: mirrors until the signal aborts, then drains and resolves to 0. With `--one-time` it resolves once
+ * every copy equals etcd. Probes answer before etcd is asked for anything.
+ */
+export async function run(flags: RunFlags, context: CommandContext): Promise<number> {
+  const logger = createLogger({ level: flags.logLevel, format: flags.logFormat, destination: context.stderr })
+  try {
+    await mirror(flags, context, logger)
+  } catch (error) {
+    const isStopped = context.signal.aborted && error === context.signal.reason
+    if (!isStopped || flags.oneTime) throw error
+  }
+  logger.info({}, 'stopped')
+  return EXIT_CODES.done
+}
+
+async function mirror(flags: RunFlags, context: CommandContext, logger: Logger): Promise<void> {
+  const { env, signal, version } = context
+  const start = await startConfig({ flags, env, signal }, logger)
+  for (const warning of [...flags.warnings, ...start.config.warnings]) logger.warn({ warning }, 'configuration')
+  const metrics = createMetrics()
+  using running = await RunningProcess.open(start.config, { version, clock: systemClock, logger, metrics })
+  logStart(logger, start.config, version)
+  if (flags.oneTime) await runOnce(running, { signal, timeoutMs: flags.timeoutMs, clock: systemClock })
+  else await serve({ running, start, flags, context, logger, metrics })
+}
+
+interface ServeOptions {
+  readonly running: RunningProcess
+  readonly start: StartConfig
+  readonly flags: RunFlags
+  readonly context: CommandContext
+  readonly logger: Logger
+  readonly metrics: MetricsRegistry
+}
+
+async function serve(options: ServeOptions): Promise<void> {
+  const { running, start, flags, context, logger, metrics } = options
+  const { env, signal } = context
+  const reloader = new Reloader({
+    start,
+    running,
+    read: (readSignal, recording) => readConfig({ flags, env, signal: readSignal, recording }),
+    clock: systemClock,
+    logger,
+    metrics: metrics.metrics,
+  })
+  const server = await openServer(options, reloader)
+  try {
+    if (start.config.etcd.allowDelayedStart === false) await requireEtcd(running, signal)
+    context.onHangup(() => reloader.reloadAndResync())
+    const ended = Promise.all([running.run(signal), reloader.run(signal)])
+    await drainable(ended, flags.shutdownGraceMs, signal, logger)
+  } finally {
+    await server.close()
+  }
+}
+
+function openServer({ running, context, logger, metrics }: ServeOptions, reloader: Reloader): Promise<HttpServer> {
+  const startedAt = new Date()
+  const { version } = context
+  const seed = new SeedHealthTracker({ version, clock: systemClock })
+  return startHttpServer({
+    bind: running.config.process.http.bind,
+    health: running.health,
+    metrics,
+    status: () => ({ version, startedAt, config: reloader.status(), mirrors: running.status() }),
+    seedHealth: () => seed.observe(running.status()),
+    logger,
+  })
+}
+
+/** `allow-delayed-start: false` was written: without etcd the process is not to start at all. */
+async function requireEtcd({ client, config }: RunningProcess, signal: AbortSignal): Promise<void> {
+  const [first] = config.process.mirrors
+  if (client && first) await readHead(client, first.prefix, { signal })
+}
+
+/** Waits for the end of `running`, but after the abort no longer than the grace. */
+async function drainable(
+  running: Promise<unknown>,
+  graceMs: number,
+  signal: AbortSignal,
+  logger: Logger,
+): Promise<void> {
+  const late = Promise.withResolvers<void>()
+  let timer: NodeJS.Timeout | undefined
+  const startGrace = () => {
+    logger.info({ graceMs }, 'stopping')
+    timer = setTimeout(() => {
+      logger.warn({ graceMs }, 'drain took longer than the shutdown grace; leaving')
+      late.resolve()
+    }, graceMs)
+  }
+  signal.addEventListener('abort', startGrace, { once: true })
+  if (signal.aborted) startGrace()
+  try {
+    await Promise.race([running, late.promise])
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', startGrace)
+  }
+}
+
+function logStart(
+  logger: Logger,
+  { etcd, etcdSource, process: { mirrors, configFiles } }: LoadedConfig,
+  version: string,
+) {
+  const fields = { version, node: process.version, endpoints: etcd.endpoints, tls: etcd.tls !== undefined }
+  logger.info({ ...fields, etcdConfig: etcdSource, config: configFiles, mirrors: mirrors.length }, 'starting')
+  if (!etcd.tls && !etcd.insecureTransport && etcd.endpoints.some((endpoint) => !isLoopback(endpoint))) {
+    logger.warn(
+      { endpoints: etcd.endpoints },
+      'etcd is reached without TLS; write insecure-transport: true if that is meant',
+    )
+  }
+}
+
+function isLoopback(endpoint: string): boolean {
+  return /^(127\.|localhost:|\[::1\])/.test(endpoint)
+}

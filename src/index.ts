@@ -1,0 +1,13 @@
+// The package's public face: the engine's primitives and the errors they throw. The data broker API follows.
+export { AuthError } from './etcd/auth-error.ts'
+export { CompactedError } from './etcd/compacted-error.ts'
+export { EtcdClient } from './etcd/etcd-client.ts'
+export type { KeyValue } from './etcd/key-value.ts'
+export type { EtcdOptions, TlsOptions } from './etcd/options.ts'
+export type { EtcdRpc } from './etcd/rpc.ts'
+export { UnavailableError } from './etcd/unavailable-error.ts'
+export type { Batch, Progress } from './replication/batch.ts'
+export type { Change } from './replication/change.ts'
+export { type RevisionStream, watchRevisions } from './replication/revisions.ts'
+export { type Snapshot, takeSnapshot } from './replication/snapshot.ts'
+export { type ErrorCode, EtcdMirrorError } from './util/etcd-mirror-error.ts'

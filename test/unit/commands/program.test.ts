@@ -1,0 +1,254 @@
+import { describe, expect, test } from 'vitest'
+import { type Commands, runProgram } from '../../../src/commands/program.ts'
+import { ConfigError } from '../../../src/config/config-error.ts'
+import { EtcdMirrorError } from '../../../src/util/etcd-mirror-error.ts'
+
+interface Outcome {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+  /** Flags of the command that ran. */
+  readonly flags: unknown
+}
+
+/** Runs the program with commands that only note their flags and end as told. */
+async function runWith(
+  args: string,
+  env: Record<string, string> = {},
+  end: () => number = () => 0,
+  signal = new AbortController().signal,
+): Promise<Outcome> {
+  let flags: unknown
+  let stdout = ''
+  let stderr = ''
+  const command = async (given: unknown) => {
+    flags = given
+    return end()
+  }
+  const commands: Commands = { run: async () => command, check: async () => command, schema: async () => command }
+  const code = await runProgram(args === '' ? [] : args.split(' '), commands, {
+    signal,
+    onHangup: () => {},
+    stdout: { write: (text) => (stdout += text) },
+    stderr: { write: (text) => (stderr += text) },
+    env,
+    version: '1.2.3',
+  })
+  return { code, stdout, stderr, flags }
+}
+
+const DEFAULTS = {
+  config: undefined,
+  etcdConfig: undefined,
+  configDir: '/etc/etcd-mirror',
+  httpBind: undefined,
+  logLevel: 'info',
+  logFormat: 'json',
+  oneTime: false,
+  timeoutMs: undefined,
+  shutdownGraceMs: 10_000,
+  warnings: [],
+}
+
+describe('runProgram flags', () => {
+  test('run without flags has every default', async () => {
+    expect(await runWith('run')).toEqual({ code: 0, stdout: '', stderr: '', flags: DEFAULTS })
+  })
+
+  test('check has no flags of run alone', async () => {
+    const { oneTime, timeoutMs, shutdownGraceMs, ...shared } = DEFAULTS
+    expect((await runWith('check')).flags).toEqual(shared)
+  })
+
+  test('every flag is taken over', async () => {
+    const args =
+      'run --config c --etcd-config e --config-dir d --http-bind :1 --log-level debug --log-format text --one-time --timeout 1m30s --shutdown-grace=0'
+    expect((await runWith(args)).flags).toEqual({
+      config: 'c',
+      etcdConfig: 'e',
+      configDir: 'd',
+      httpBind: ':1',
+      logLevel: 'debug',
+      logFormat: 'text',
+      oneTime: true,
+      timeoutMs: 90_000,
+      shutdownGraceMs: 0,
+      warnings: [],
+    })
+  })
+
+  const VARIABLES = {
+    ETCD_MIRROR_CONFIG: 'c',
+    ETCD_MIRROR_ETCD_CONFIG: 'e',
+    ETCD_MIRROR_CONFIG_DIR: 'd',
+    ETCD_MIRROR_HTTP_BIND: ':1',
+    ETCD_MIRROR_LOG_LEVEL: 'warn',
+    ETCD_MIRROR_LOG_FORMAT: 'text',
+    ETCD_MIRROR_ONE_TIME: 'true',
+    ETCD_MIRROR_TIMEOUT: '2s',
+    ETCD_MIRROR_SHUTDOWN_GRACE: '3s',
+    ETCD_CONFIG: 'seed-e',
+    CONFIG_DIR: 'seed-d',
+  }
+
+  test('every flag has a variable, which goes before the default and before the names of the seed', async () => {
+    expect((await runWith('run', VARIABLES)).flags).toEqual({
+      config: 'c',
+      etcdConfig: 'e',
+      configDir: 'd',
+      httpBind: ':1',
+      logLevel: 'warn',
+      logFormat: 'text',
+      oneTime: true,
+      timeoutMs: 2000,
+      shutdownGraceMs: 3000,
+      warnings: [],
+    })
+  })
+
+  test('the seed’s ETCD_CONFIG and CONFIG_DIR count', async () => {
+    const { flags } = await runWith('run', { ETCD_CONFIG: 'e', CONFIG_DIR: 'd' })
+    expect(flags).toMatchObject({ etcdConfig: 'e', configDir: 'd' })
+  })
+
+  test('a flag goes before its variable, even when it says the default', async () => {
+    const { flags } = await runWith('run --log-level info --config-dir /etc/etcd-mirror', VARIABLES)
+    expect(flags).toMatchObject({ logLevel: 'info', configDir: '/etc/etcd-mirror', logFormat: 'text' })
+  })
+
+  test('an empty variable counts as not set; a timeout of 0 means never', async () => {
+    const { flags } = await runWith('run --one-time --timeout 0', { ETCD_MIRROR_LOG_LEVEL: '', ETCD_CONFIG: '' })
+    expect(flags).toMatchObject({ logLevel: 'info', etcdConfig: undefined, timeoutMs: undefined })
+  })
+})
+
+describe('runProgram usage errors', () => {
+  test.each([
+    ['', {}, 'missing command: run, check or schema (see --help)'],
+    ['rn', {}, "unknown command 'rn' (Did you mean run?)"],
+    ['run --confg x', {}, "unknown option '--confg' (Did you mean --config?)"],
+    ['--config x run', {}, "unknown option '--config' here: flags stand after the command"],
+    ['check --one-time', {}, "unknown option '--one-time'"],
+    ['run x', {}, "too many arguments for 'run'. Expected 0 arguments but got 1: x."],
+    ['run --config', {}, "option '--config <path>' argument missing"],
+    [
+      'run --one-time --timeout 5x',
+      {},
+      "option '--timeout <duration>' argument '5x' is invalid. it must be numbers with",
+    ],
+    ['run --shutdown-grace -5s', {}, "option '--shutdown-grace <duration>' argument '-5s' is invalid."],
+    ['run --timeout 5s', {}, '--timeout (ETCD_MIRROR_TIMEOUT) needs --one-time'],
+    ['run --log-level loud', {}, "option '--log-level <level>' argument 'loud' is invalid. Allowed choices are debug,"],
+    [
+      'run',
+      { ETCD_MIRROR_LOG_LEVEL: 'loud' },
+      'environment variable ETCD_MIRROR_LOG_LEVEL is invalid: it must be debug,',
+    ],
+    [
+      'run',
+      { ETCD_MIRROR_ONE_TIME: 'maybe' },
+      'environment variable ETCD_MIRROR_ONE_TIME is invalid: it must be true or',
+    ],
+    [
+      'run',
+      { ETCD_MIRROR_SHUTDOWN_GRACE: '5' },
+      'environment variable ETCD_MIRROR_SHUTDOWN_GRACE is invalid: it must be',
+    ],
+  ])('%j with %j is one line and exit code 2', async (args, env, line) => {
+    const { code, stdout, stderr, flags } = await runWith(args, env)
+    expect([code, stdout, flags]).toEqual([2, '', undefined])
+    expect(stderr.startsWith(`etcd-mirror: ${line}`)).toBe(true)
+    expect(stderr.indexOf('\n')).toBe(stderr.length - 1)
+  })
+
+  test('--help and --version go to stdout and exit with 0', async () => {
+    expect(await runWith('--version')).toMatchObject({ code: 0, stdout: '1.2.3\n', stderr: '' })
+    const help = await runWith('run --help')
+    expect([help.code, help.stderr]).toEqual([0, ''])
+    expect(help.stdout).toContain('--shutdown-grace <duration>')
+    expect(help.stdout).toContain('default: 10s')
+  })
+})
+
+describe('runProgram variables', () => {
+  test('a misspelt ETCD_MIRROR_* variable is a warning with a suggestion', async () => {
+    const { code, flags } = await runWith('run', { ETCD_MIRROR_CONFG: 'x', ETCD_MIRROR_QQQQQQQQQQQ: '', OTHER: '' })
+    expect(code).toBe(0)
+    expect(flags).toMatchObject({
+      warnings: [
+        'environment variable ETCD_MIRROR_CONFG: unknown, did you mean "ETCD_MIRROR_CONFIG"?',
+        'environment variable ETCD_MIRROR_QQQQQQQQQQQ: unknown',
+      ],
+    })
+  })
+
+  test('what Kubernetes sets for Services, and the rig’s own variables, are no warnings', async () => {
+    const names = [
+      'ETCD_MIRROR_SERVICE_HOST',
+      'ETCD_MIRROR_SERVICE_PORT',
+      'ETCD_MIRROR_SERVICE_PORT_HTTP',
+      'ETCD_MIRROR_PORT',
+      'ETCD_MIRROR_PORT_9379_TCP',
+      'ETCD_MIRROR_PORT_9379_TCP_ADDR',
+      'ETCD_MIRROR_OPERATOR_SERVICE_HOST',
+      'ETCD_MIRROR_OPERATOR_PORT_443_TCP_PROTO',
+      'ETCD_MIRROR_RIG_CACHE',
+    ]
+    const { flags } = await runWith('run', Object.fromEntries(names.map((name) => [name, 'x'])))
+    expect(flags).toEqual(DEFAULTS)
+  })
+})
+
+describe('runProgram exit codes', () => {
+  const failing = (error: unknown) => () => {
+    throw error
+  }
+
+  test.each([
+    ['ConfigInvalid', 2],
+    ['Usage', 2],
+    ['AddressInUse', 2],
+    ['Unavailable', 3],
+    ['DeadlineExceeded', 3],
+    ['NoLeader', 3],
+    ['AuthenticationFailed', 4],
+    ['PermissionDenied', 4],
+    ['TlsRefused', 4],
+    ['TargetNotWritable', 5],
+    ['TargetBusy', 5],
+    ['Compacted', 1],
+    ['Internal', 1],
+  ] as const)('an error %s ends with %i and one line', async (errorCode, code) => {
+    const error = new EtcdMirrorError(errorCode, 'Cannot do it: no', false, { hint: 'do that' })
+    const outcome = await runWith('run', {}, failing(error))
+    expect(outcome.code).toBe(code)
+    expect(outcome.stderr).toMatch(/^(etcd-mirror: )?Cannot do it: no \(do that\)\n$/)
+  })
+
+  test('a ConfigError is one line a problem, each beginning with its place', async () => {
+    const error = new ConfigError([
+      { file: 'a.yaml', line: 1, column: 2, path: 'x', message: 'bad' },
+      { file: 'b', path: '', message: 'worse' },
+    ])
+    expect(await runWith('check', {}, failing(error))).toMatchObject({
+      code: 2,
+      stderr: 'a.yaml:1:2: x: bad\nb: worse\n',
+    })
+  })
+
+  test('an error nobody expected ends with 1 and its stack', async () => {
+    const { code, stderr } = await runWith('run', {}, failing(new TypeError('oops')))
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^etcd-mirror: internal error: TypeError: oops\n +at /)
+  })
+
+  test('a command that rejects with the reason of the signal was interrupted', async () => {
+    const reason = new Error('SIGTERM')
+    const outcome = await runWith('run', {}, failing(reason), AbortSignal.abort(reason))
+    expect(outcome).toMatchObject({ code: 1, stderr: 'etcd-mirror: interrupted\n' })
+  })
+
+  test('the exit code of a command is the exit code of the program', async () => {
+    expect((await runWith('run', {}, () => 7)).code).toBe(7)
+  })
+})
