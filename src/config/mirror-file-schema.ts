@@ -28,5 +28,4 @@ export const mirrorFileSchema = z
   })
   .meta({ title: 'mirror.yaml of etcd-mirror' })
 
-export type MirrorFile = z.output<typeof mirrorFileSchema>
 export type ParsedMirror = z.output<typeof mirrorSchema>
