@@ -209,8 +209,8 @@ export class RunningProcess implements Disposable {
 
   /** What is kept below a root is true for the mirror that has it open. */
   #releaseRoot(name: string): void {
-    const unit = this.#units.get(name)?.unit
-    if (unit !== undefined) this.#copies.released(unit.root)
+    const root = this.#units.get(name)?.unit.root
+    if (root !== undefined) this.#copies.released(root)
   }
 
   #sortUnits(): void {
