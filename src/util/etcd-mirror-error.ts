@@ -4,7 +4,8 @@
  * - etcd: `Unavailable` `DeadlineExceeded` `NoLeader` `Learner` `ServerBusy` `MessageTooLarge` `Compacted` `FutureRevision`
  *   `PermissionDenied` `AuthenticationFailed` `TlsRefused` `NoSpace` `Corrupt` `InvalidRequest` `ProtocolError` `Closed`
  * - mirror: `StoreReset` (the store was proven to be another one than the one mirrored so far); held by a guard:
- *   `LimitExceeded` `EmptyRefused` `DeletesRefused`; `SeedUnusable` (the fallback cannot be published)
+ *   `LimitExceeded` `EmptyRefused` `DeletesRefused`; `RenderFailed` (keys of
+ *   which an output cannot be made); `SeedUnusable` (the fallback cannot be published)
  * - target: `TargetNotWritable` `TargetFull` `TargetForeign` `TargetBusy` `TargetBroken`
  * - process: `ConfigInvalid` `Usage` `AddressInUse` `Internal`
  */
@@ -29,6 +30,7 @@ export type ErrorCode =
   | 'LimitExceeded'
   | 'EmptyRefused'
   | 'DeletesRefused'
+  | 'RenderFailed'
   | 'SeedUnusable'
   | 'TargetNotWritable'
   | 'TargetFull'
