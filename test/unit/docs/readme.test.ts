@@ -41,7 +41,7 @@ test('README.md lists exactly the commands of the program', async () => {
   const none = async () => async () => 0
   await runProgram(
     ['--help'],
-    { run: none, check: none, schema: none },
+    { run: none, check: none, compact: none, schema: none },
     {
       signal: new AbortController().signal,
       onHangup: () => {},
