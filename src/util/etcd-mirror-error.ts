@@ -7,7 +7,8 @@
  * - library, told before anything is sent: `EmptyKey` `KeyTooLarge` `InvalidRevision` `DuplicateKey` `InvalidArgument`
  *   `InvalidMessage` (not a message of the serializer) `NotConnected` (the plugin has no connection yet); `LeadershipLost`
  * - mirror: `StoreReset` (the store was proven to be another one than the one mirrored so far); held by a guard:
- *   `LimitExceeded` `EmptyRefused` `DeletesRefused`; `SeedUnusable` (the fallback cannot be published)
+ *   `LimitExceeded` `EmptyRefused` `DeletesRefused`; `RenderFailed` (keys of
+ *   which an output cannot be made); `SeedUnusable` (the fallback cannot be published)
  * - target: `TargetNotWritable` `TargetFull` `TargetForeign` `TargetBusy` `TargetBroken`
  * - process: `ConfigInvalid` `Usage` `AddressInUse` `Internal`
  */
@@ -42,6 +43,7 @@ export type ErrorCode =
   | 'LimitExceeded'
   | 'EmptyRefused'
   | 'DeletesRefused'
+  | 'RenderFailed'
   | 'SeedUnusable'
   | 'TargetNotWritable'
   | 'TargetFull'

@@ -123,7 +123,7 @@ export const METRICS = {
     type: 'counter',
     labels: ['mirror', 'reason'],
     help: 'Times a guard began to hold the last good copy.',
-    initial: byReason('LimitExceeded', 'EmptyRefused', 'DeletesRefused'),
+    initial: byReason('LimitExceeded', 'EmptyRefused', 'DeletesRefused', 'RenderFailed'),
   },
   etcd_mirror_drift_detected_total: {
     type: 'counter',
