@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type Commands, runProgram } from '../../../src/commands/program.ts'
-import { ConfigError } from '../../../src/config/config-error.ts'
+import { ConfigError } from '../../../src/config-files/config-error.ts'
 import { EtcdMirrorError } from '../../../src/util/etcd-mirror-error.ts'
 
 interface Outcome {
