@@ -30,6 +30,7 @@ process.exitCode = await runProgram(
   {
     run: async () => (await import('./commands/run.ts')).run,
     check: async () => (await import('./commands/check.ts')).check,
+    compact: async () => (await import('./commands/compact.ts')).compact,
     schema: async () => (await import('./commands/schema.ts')).schema,
   },
   {

@@ -1,7 +1,7 @@
 import { DURATION_FORMS, formatDuration, MAX_TIMER_MS, parseDuration } from '../util/duration.ts'
 import { LOG_FORMATS, LOG_LEVELS } from './run-flags.ts'
 
-export type CommandName = 'run' | 'check' | 'schema'
+export type CommandName = 'run' | 'check' | 'compact' | 'schema'
 
 /** One flag of the process and the variables that stand for it. */
 export interface FlagDefinition {
@@ -20,6 +20,7 @@ export interface FlagDefinition {
 }
 
 const CONNECTED = ['run', 'check'] as const
+const WITH_ETCD = ['run', 'check', 'compact'] as const
 const GRACE_MS = 10_000
 
 /** Every flag, once: the command line, the variables and the documentation follow this table. */
@@ -34,13 +35,13 @@ export const FLAGS: Readonly<Record<string, FlagDefinition>> = {
     usage: '--etcd-config <path>',
     help: 'etcd.conf',
     variables: ['ETCD_MIRROR_ETCD_CONFIG', 'ETCD_CONFIG'],
-    commands: CONNECTED,
+    commands: WITH_ETCD,
   },
   configDir: {
     usage: '--config-dir <path>',
     help: 'where mirror.yaml and etcd.conf are looked for',
     variables: ['ETCD_MIRROR_CONFIG_DIR', 'CONFIG_DIR'],
-    commands: CONNECTED,
+    commands: WITH_ETCD,
     fallback: '/etc/etcd-mirror',
   },
   httpBind: {
@@ -89,6 +90,13 @@ export const FLAGS: Readonly<Record<string, FlagDefinition>> = {
     fallbackText: formatDuration(GRACE_MS),
     parse: parsePeriod,
   },
+  revision: {
+    usage: '--revision <number>',
+    help: 'give up the history before this revision (default: the current one)',
+    variables: ['ETCD_MIRROR_REVISION'],
+    commands: ['compact'],
+    parse: parseRevision,
+  },
 }
 
 function parsePeriod(text: string): number {
@@ -101,4 +109,11 @@ function parseSwitch(text: string): boolean {
   if (/^(true|1)$/i.test(text)) return true
   if (/^(false|0)$/i.test(text)) return false
   throw new Error('it must be true or false')
+}
+
+function parseRevision(text: string): number {
+  const revision = /^\d+$/.test(text) ? Number(text) : 0
+  if (revision < 1 || !Number.isSafeInteger(revision))
+    throw new Error('it must be a revision: a whole number from 1 on')
+  return revision
 }

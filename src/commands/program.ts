@@ -4,12 +4,13 @@ import type { Command, CommandContext } from './command-context.ts'
 import { EXIT_CODES, exitCodeOf } from './exit-code.ts'
 import { type CommandName, FLAGS, type FlagDefinition } from './flag-table.ts'
 import { unknownVariables } from './own-variables.ts'
-import type { CheckFlags, RunFlags } from './run-flags.ts'
+import type { CheckFlags, CompactFlags, RunFlags } from './run-flags.ts'
 
 /** The commands, each loaded when it is called. */
 export interface Commands {
   run(): Promise<Command<RunFlags>>
   check(): Promise<Command<CheckFlags>>
+  compact(): Promise<Command<CompactFlags>>
   schema(): Promise<Command<unknown>>
 }
 
@@ -34,6 +35,7 @@ export async function runProgram(
   }
   add('run', 'mirror the prefixes of mirror.yaml until told to stop', commands.run)
   add('check', 'check the configuration, the connection to etcd and its permissions', commands.check)
+  add('compact', 'compact the whole etcd: the history before a revision is gone for everybody', commands.compact)
   add('schema', 'print the JSON schema of mirror.yaml', commands.schema)
   try {
     await parser.parseAsync([...args], { from: 'user' })
@@ -101,7 +103,7 @@ function variableFault(name: string | undefined, message: string): EtcdMirrorErr
 }
 
 function usageFault({ code, message }: CommanderError, misplaced: boolean): string {
-  if (code === 'commander.help') return 'missing command: run, check or schema (see --help)'
+  if (code === 'commander.help') return 'missing command: run, check, compact or schema (see --help)'
   const line = message.replace(/^error: /, '').replaceAll('\n', ' ')
   return misplaced && code === 'commander.unknownOption' ? `${line} here: flags stand after the command` : line
 }

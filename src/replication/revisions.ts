@@ -17,6 +17,8 @@ export interface RevisionsOptions {
   readonly prove: (signal: AbortSignal) => Promise<void>
   /** Let the server cut large answers: right for mean values of 4 KiB and more. Default false, until one was too large. */
   readonly fragment?: boolean
+  /** Ask for the value before each change. Default false. */
+  readonly prevKv?: boolean
   /** Told when a stream is open (undefined) and when one ended, with the reason it is opened again. */
   readonly onState?: (failure: EtcdMirrorError | undefined) => void
   readonly backoff?: Backoff
@@ -51,13 +53,13 @@ export function watchRevisions(rpc: EtcdRpc, prefix: Buffer, from: number, optio
   let open: WatchDuplex | undefined
   let answers = 0
   const resume = new Resume(from, options.fragment ?? false)
-  const { signal, onState, clock = systemClock, backoff = new Backoff() } = options
+  const { signal, prevKv = false, onState, clock = systemClock, backoff = new Backoff() } = options
 
   async function* stream(): AsyncGenerator<Batch | Progress> {
     await options.prove(signal)
     const duplex = await rpc.watch({ signal })
     try {
-      duplex.create({ ...prefixRange(prefix), startRevision: resume.revision, fragment: resume.fragment })
+      duplex.create({ ...prefixRange(prefix), startRevision: resume.revision, fragment: resume.fragment, prevKv })
       for await (const response of duplex.responses) {
         answers += 1
         if (response.canceled) throw watchCancelError(response)
@@ -149,6 +151,7 @@ class Resume {
   }
 }
 
-function changeOf({ type, kv }: WatchEvent): Change {
-  return type === 'put' ? { type, ...kv } : { type, key: kv.key, modRevision: kv.modRevision }
+function changeOf({ type, kv, prevKv }: WatchEvent): Change {
+  const previous = prevKv && { previous: prevKv.value }
+  return type === 'put' ? { type, ...kv, ...previous } : { type, key: kv.key, modRevision: kv.modRevision, ...previous }
 }

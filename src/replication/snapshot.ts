@@ -2,6 +2,7 @@ import type { KeyValue } from '../etcd/key-value.ts'
 import type { ResponseHeader } from '../etcd/messages.ts'
 import type { EtcdRpc } from '../etcd/rpc.ts'
 import { PageReader } from './page-reader.ts'
+import { prefixRange } from './prefix-range.ts'
 
 /** All keys of a prefix at one revision. */
 export interface Snapshot {
@@ -25,7 +26,7 @@ export async function takeSnapshot(
   prefix: Buffer,
   { signal, revision: at }: { readonly signal: AbortSignal; readonly revision?: number | undefined },
 ): Promise<Snapshot> {
-  const reader = new PageReader(rpc, prefix)
+  const reader = new PageReader(rpc, prefixRange(prefix))
   const first = await reader.next({ signal, revision: at })
   const revision = at ?? first.header.revision
 

@@ -20,7 +20,7 @@ export interface ReadOptions {
 export type ProvableState = Pick<Position, 'anchor' | 'keyCount'>
 
 /**
- * Whether a range holds at `revision` what it held when `state` was taken from it, by linearizable reads (docs/adr/0009-proof-of-state.md): the
+ * Whether a range holds at `revision` what it held when `state` was taken from it, by linearizable reads (docs/adr/0012-proof-of-state.md): the
  * anchor is the same, nothing that lives was put after it, and the number of keys is equal.
  *
  * Throws `CompactedError` when the revision is gone, `StoreResetError` when it has not been reached, and the errors of

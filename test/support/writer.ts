@@ -106,7 +106,10 @@ export class Writer implements Disposable {
     const queue = [...names]
     let last = 0
     const work = async () => {
-      for (let name = queue.pop(); name !== undefined; name = queue.pop()) last = Math.max(last, await this.put(name))
+      for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
+        const revision = await this.put(name)
+        last = Math.max(last, revision)
+      }
     }
     await Promise.all(Array.from({ length: 64 }, work))
     return last

@@ -2,7 +2,10 @@
 const RESERVED = /^(?:etcdmirror\.dev\/|app\.kubernetes\.io\/managed-by$)/
 const NAME = /^[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
 const DNS_LABEL = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/
-const MAX_ANNOTATIONS_BYTES = 256 * 1024
+/** Of Kubernetes' 256 KiB the mirror's own annotations need some. */
+const MAX_ANNOTATIONS_BYTES = 192 * 1024
+/** Of one object; also what keeps the rules of the custom resources cheap. */
+const MAX_ENTRIES = 64
 
 /** A DNS subdomain: what most objects may be called. At most 253 characters; each label at most 63 is not asked for. */
 export function isDnsSubdomain(text: string): boolean {
@@ -11,8 +14,8 @@ export function isDnsSubdomain(text: string): boolean {
 
 /** Why Kubernetes, or the mirror, does not take these labels; undefined = they are fine. */
 export function labelsFault(labels: Readonly<Record<string, string>>): MetadataFault | undefined {
-  for (const [key, value] of Object.entries(labels)) {
-    const message = keyFault(key) ?? labelValueFault(value)
+  for (const [index, [key, value]] of Object.entries(labels).entries()) {
+    const message = countFault(index) ?? keyFault(key) ?? labelValueFault(value)
     if (message !== undefined) return { key, message }
   }
   return undefined
@@ -21,11 +24,11 @@ export function labelsFault(labels: Readonly<Record<string, string>>): MetadataF
 /** Why Kubernetes, or the mirror, does not take these annotations; undefined = they are fine. */
 export function annotationsFault(annotations: Readonly<Record<string, string>>): MetadataFault | undefined {
   let bytes = 0
-  for (const [key, value] of Object.entries(annotations)) {
-    const message = keyFault(key)
+  for (const [index, [key, value]] of Object.entries(annotations).entries()) {
+    const message = countFault(index) ?? keyFault(key)
     if (message !== undefined) return { key, message }
     bytes += Buffer.byteLength(key) + Buffer.byteLength(value)
-    if (bytes > MAX_ANNOTATIONS_BYTES) return { key, message: 'makes all annotations together larger than 256 KiB' }
+    if (bytes > MAX_ANNOTATIONS_BYTES) return { key, message: 'makes all annotations together larger than 192 KiB' }
   }
   return undefined
 }
@@ -34,6 +37,10 @@ export interface MetadataFault {
   readonly key: string
   /** Goes on after the key's name. */
   readonly message: string
+}
+
+function countFault(index: number): string | undefined {
+  return index < MAX_ENTRIES ? undefined : `is one too many: at most ${MAX_ENTRIES} may be set`
 }
 
 function keyFault(key: string): string | undefined {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type Commands, runProgram } from '../../../src/commands/program.ts'
-import { ConfigError } from '../../../src/config/config-error.ts'
+import { ConfigError } from '../../../src/config-files/config-error.ts'
 import { EtcdMirrorError } from '../../../src/util/etcd-mirror-error.ts'
 
 interface Outcome {
@@ -25,7 +25,12 @@ async function runWith(
     flags = given
     return end()
   }
-  const commands: Commands = { run: async () => command, check: async () => command, schema: async () => command }
+  const commands: Commands = {
+    run: async () => command,
+    check: async () => command,
+    compact: async () => command,
+    schema: async () => command,
+  }
   const code = await runProgram(args === '' ? [] : args.split(' '), commands, {
     signal,
     onHangup: () => {},
@@ -111,6 +116,20 @@ describe('runProgram flags', () => {
     expect(flags).toMatchObject({ etcdConfig: 'e', configDir: 'd' })
   })
 
+  test('compact takes a revision, and nothing of mirror.yaml', async () => {
+    const where = { etcdConfig: undefined, configDir: '/etc/etcd-mirror', warnings: [] }
+    expect((await runWith('compact')).flags).toEqual({ ...where, revision: undefined })
+    expect((await runWith('compact --revision 7')).flags).toEqual({ ...where, revision: 7 })
+    expect((await runWith('compact', { ETCD_MIRROR_REVISION: '8' })).flags).toEqual({ ...where, revision: 8 })
+    expect((await runWith('compact --config x')).code).toBe(2)
+  })
+
+  test.each(['0', '-1', '1.5', '1e3', 'head', '9007199254740993'])('compact refuses revision %s', async (revision) => {
+    const { code, stderr, flags } = await runWith(`compact --revision ${revision}`)
+    expect([code, flags]).toEqual([2, undefined])
+    expect(stderr).toMatch(/--revision <number>.*(it must be a revision|argument missing)/)
+  })
+
   test('a flag goes before its variable, even when it says the default', async () => {
     const { flags } = await runWith('run --log-level info --config-dir /etc/etcd-mirror', VARIABLES)
     expect(flags).toMatchObject({ logLevel: 'info', configDir: '/etc/etcd-mirror', logFormat: 'text' })
@@ -124,7 +143,7 @@ describe('runProgram flags', () => {
 
 describe('runProgram usage errors', () => {
   test.each([
-    ['', {}, 'missing command: run, check or schema (see --help)'],
+    ['', {}, 'missing command: run, check, compact or schema (see --help)'],
     ['rn', {}, "unknown command 'rn' (Did you mean run?)"],
     ['run --confg x', {}, "unknown option '--confg' (Did you mean --config?)"],
     ['--config x run', {}, "unknown option '--config' here: flags stand after the command"],

@@ -274,15 +274,33 @@ describe('mirror.yaml faults', () => {
     ],
     [
       oneMirror({ files: 'root: /m\n        render: [{}]' }),
-      ['mirror.yaml:7:18: mirrors[0].target.files.render[0]: must hold exactly one of: tree'],
+      ['mirror.yaml:7:18: mirrors[0].target.files.render[0]: must hold exactly one of: tree, document'],
     ],
     [
-      oneMirror({ files: 'root: /m\n        render: [{ document: {} }]' }),
-      ['mirror.yaml:7:20: mirrors[0].target.files.render[0].document: unknown key'],
+      oneMirror({ files: 'root: /m\n        render: [{ documents: {} }]' }),
+      ['mirror.yaml:7:20: mirrors[0].target.files.render[0].documents: unknown key, did you mean "document"?'],
+    ],
+    [
+      oneMirror({ files: 'root: /m\n        render: [{ document: { file: ../x, syntax: Json } }]' }),
+      ['mirror.yaml:7:38: mirrors[0].target.files.render[0].document.file: must hold no empty name, "." or ".."'],
+    ],
+    [
+      oneMirror({
+        files:
+          'root: /m\n        render: [{ document: { file: a, syntax: Json } }, { document: { file: a/b, syntax: Env } }]',
+      }),
+      ['mirror.yaml:7:59: mirrors[0].target.files.render[1]: "a/b" cannot stand beside the file "a"'],
+    ],
+    [
+      oneMirror({
+        files:
+          'root: /m\n        render: [{ document: { file: a, syntax: Json } }, { document: { file: a, syntax: Env } }]',
+      }),
+      ['mirror.yaml:7:59: mirrors[0].target.files.render[1]: "a" is already written by another item'],
     ],
     [
       oneMirror({ files: 'root: /m\n        render: [{ tree: {} }, { tree: {} }]' }),
-      ['mirror.yaml:7:17: mirrors[0].target.files.render: must hold the tree once'],
+      ['mirror.yaml:7:32: mirrors[0].target.files.render[1]: the tree stands in the list twice'],
     ],
   ])('%j is refused with its place', async (yaml, lines) => {
     expect(await mirrorFaults(yaml)).toEqual(lines)

@@ -54,8 +54,12 @@ describe('faults of Kubernetes targets', () => {
       'target.secret.labels.app.kubernetes.io/managed-by: is set by the mirror itself',
     ],
     [
-      `configMap: { name: a, annotations: { a: ${'x'.repeat(262_144)} } }`,
-      'target.configMap.annotations.a: makes all annotations together larger than 256 KiB',
+      `configMap: { name: a, annotations: { a: ${'x'.repeat(196_608)} } }`,
+      'target.configMap.annotations.a: makes all annotations together larger than 192 KiB',
+    ],
+    [
+      `configMap: { name: a, labels: { ${Array.from({ length: 65 }, (_, index) => `l${index}: x`).join(', ')} } }`,
+      'target.configMap.labels.l64: is one too many: at most 64 may be set',
     ],
     ['configMap: { name: a, creationPolicy: Mine }', 'target.configMap.creationPolicy: must be Owner or Merge'],
     ['configMap: { name: a, render: [{}] }', 'render[0]: must hold exactly one of: tree, document'],
