@@ -31,6 +31,8 @@ const BY_ERROR: Readonly<Partial<Record<ErrorCode, number>>> = {
   TargetForeign: EXIT_CODES.target,
   TargetBusy: EXIT_CODES.target,
   TargetBroken: EXIT_CODES.target,
+  TargetTooLarge: EXIT_CODES.target,
+  TargetConflict: EXIT_CODES.target,
   LimitExceeded: EXIT_CODES.held,
   EmptyRefused: EXIT_CODES.held,
   DeletesRefused: EXIT_CODES.held,
