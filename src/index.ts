@@ -1,11 +1,36 @@
-// The package's public face: the engine's primitives and the errors they throw. The data broker API follows.
+// The package's public face: the data broker, the engine's primitives it is made of, and the errors they throw.
 export { AuthError } from './etcd/auth-error.ts'
 export { CompactedError } from './etcd/compacted-error.ts'
 export { EtcdClient } from './etcd/etcd-client.ts'
-export type { KeyValue } from './etcd/key-value.ts'
+export type { KeyValue as StoredKeyValue } from './etcd/key-value.ts'
 export type { EtcdOptions, TlsOptions } from './etcd/options.ts'
 export type { EtcdRpc } from './etcd/rpc.ts'
 export { UnavailableError } from './etcd/unavailable-error.ts'
+export { MAX_KEY_BYTES } from './library/arguments.ts'
+export type { ConnectionConfig } from './library/connection-config.ts'
+export { type ConnectionSettings, EtcdConnection } from './library/etcd-connection.ts'
+export {
+  type Bytes,
+  type DeleteOptions,
+  type KeyRevision,
+  type KeyValue,
+  type KeyValueBroker,
+  type KeyValueTxn,
+  type Listing,
+  type ListOptions,
+  type OperationOptions,
+  type PutOptions,
+  Root,
+} from './library/key-value-broker.ts'
+export type {
+  DeleteEvent,
+  KeyValueWatch,
+  KeyValueWatcher,
+  PutEvent,
+  ResyncEvent,
+  WatchEvent,
+  WatchOptions,
+} from './library/key-value-watcher.ts'
 export type { Batch, Progress } from './replication/batch.ts'
 export type { Change } from './replication/change.ts'
 export { type RevisionStream, watchRevisions } from './replication/revisions.ts'

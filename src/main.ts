@@ -33,6 +33,7 @@ process.exitCode = await runProgram(
     diff: async () => (await import('./commands/diff.ts')).diff,
     verify: async () => (await import('./commands/verify.ts')).verify,
     status: async () => (await import('./commands/status.ts')).status,
+    compact: async () => (await import('./commands/compact.ts')).compact,
     schema: async () => (await import('./commands/schema.ts')).schema,
   },
   {

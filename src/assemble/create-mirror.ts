@@ -1,12 +1,14 @@
 import type { MirrorConfig } from '../config/process-config.ts'
+import { targetPlace } from '../config/target-options.ts'
 import type { EtcdOptions } from '../etcd/options.ts'
 import type { EtcdRpc } from '../etcd/rpc.ts'
 import { Mirror } from '../mirror/mirror.ts'
-import { createFileSink } from '../targets/files/file-sink.ts'
+import type { Seed } from '../mirror/mirror-options.ts'
 import { seedSource } from '../targets/files/seed-source.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import type { Metrics } from '../util/metrics.ts'
+import { createSink } from './create-sink.ts'
 
 export interface MirrorContext {
   /** Of the program. */
@@ -26,29 +28,34 @@ export interface MirrorWiring {
 /** A mirror and its target, made of its configuration; it does nothing until it runs. */
 export function createMirror(
   config: MirrorConfig,
-  { version, clock, logger, metrics }: MirrorContext,
+  context: MirrorContext,
   { etcd, rpc, beat, onOpened }: MirrorWiring,
 ): Mirror {
-  const { name, prefix, maxStalenessMs, verifyEveryMs, keys, limits, safety, configHash } = config
-  const { files } = config.target
-  const { seedFrom, seedAfterMs } = files.startup
+  const { name, prefix, maxStalenessMs, verifyEveryMs, keys, limits, safety } = config
+  const { clock, logger, metrics } = context
   return new Mirror({
     name,
     prefix,
-    target: files.root,
+    target: targetPlace(config.target),
     maxStalenessMs,
     verifyEveryMs,
     keys,
     limits,
     safety,
-    seed: seedFrom === '' ? undefined : { afterMs: seedAfterMs, open: () => seedSource(seedFrom, prefix, limits) },
+    seed: seedOf(config),
     resyncAfterReconnect: etcd.resyncAfterReconnect,
     rpc,
-    sink: createFileSink({ options: files, mirrorName: name, prefix, configHash, version, logger, clock }),
+    sink: createSink(config, context),
     clock,
     logger,
     metrics,
     beat,
     onOpened,
   })
+}
+
+function seedOf({ target, prefix, limits }: MirrorConfig): Seed | undefined {
+  if (!('files' in target)) return undefined
+  const { seedFrom, seedAfterMs } = target.files.startup
+  return seedFrom === '' ? undefined : { afterMs: seedAfterMs, open: () => seedSource(seedFrom, prefix, limits) }
 }

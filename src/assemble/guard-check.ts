@@ -3,6 +3,7 @@ import type { KeyValue } from '../etcd/key-value.ts'
 import { GuardError } from '../mirror/guard-error.ts'
 import { Guards } from '../mirror/guards.ts'
 import type { Totals } from '../mirror/sink.ts'
+import type { CopyComparison } from '../targets/files/compare-copy.ts'
 import type { PublishedCopy } from '../targets/files/published-copy.ts'
 import { systemClock } from '../util/clock.ts'
 
@@ -30,8 +31,20 @@ export class GuardCheck {
     }
   }
 
+  /** What a comparison comes to; nothing when the files cannot be made, which holds the copy as well. */
+  async compared(compare: () => Promise<CopyComparison>): Promise<CopyComparison> {
+    try {
+      return await compare()
+    } catch (error) {
+      if (!(error instanceof GuardError)) throw error
+      this.#held = error
+      return { differences: [], keyErrors: { count: 0, examples: [] }, totals: { keys: 0, bytes: 0 } }
+    }
+  }
+
   /** All of them at `revision`. */
   judge(totals: Totals, revision: number): void {
+    if (this.#held?.code === 'RenderFailed') return
     this.#note(() => this.#guards.admitTotals(totals))
     this.#note(() => this.#guards.admitSnapshot(this.#before(), totals, revision))
   }

@@ -1,4 +1,5 @@
 import type { MirrorConfig } from '../config/process-config.ts'
+import { targetPlace, targetRoot } from '../config/target-options.ts'
 import type { EtcdClient } from '../etcd/etcd-client.ts'
 import type { EtcdOptions } from '../etcd/options.ts'
 import type { Mirror } from '../mirror/mirror.ts'
@@ -30,23 +31,34 @@ export class MirrorUnit {
     this.config = config
     this.client = client
     this.#context = context
-    this.#predecessor = before?.root === this.root ? before.#predecessorOf(config) : undefined
+    this.#predecessor = before?.place === this.place ? before.#predecessorOf(config) : undefined
     this.heartbeat = new Heartbeat(context.clock)
     const beat = () => this.heartbeat.beat()
-    this.mirror = createMirror(config, context, { etcd, rpc: client, beat, onOpened: () => onOpened(this.root) })
+    this.mirror = createMirror(config, context, { etcd, rpc: client, beat, onOpened: () => this.#opened(onOpened) })
   }
 
   get name(): string {
     return this.config.name
   }
 
-  get root(): string {
-    return this.config.target.files.root
+  /** The directory that the mirror owns; undefined = its target is none. */
+  get root(): string | undefined {
+    return targetRoot(this.config.target)
+  }
+
+  /** Where its copy stands. */
+  get place(): string {
+    return targetPlace(this.config.target)
   }
 
   status(): MirrorStatus {
     const status = this.mirror.status()
     return this.#predecessor ? inheritedStatus(status, this.#predecessor, this.#context.clock.monotonic()) : status
+  }
+
+  #opened(tell: MirrorUnitOptions['onOpened']): void {
+    const { root } = this
+    if (root !== undefined) tell(root)
   }
 
   #predecessorOf({ configHash }: MirrorConfig): Predecessor {

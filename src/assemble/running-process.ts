@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { isDeepStrictEqual } from 'node:util'
+import type { CompactionStatus } from '../compactor/compaction-status.ts'
 import type { LoadedConfig } from '../config/load-config.ts'
 import type { MirrorConfig } from '../config/process-config.ts'
 import type { EtcdClient } from '../etcd/etcd-client.ts'
@@ -10,6 +11,7 @@ import type { MetricsRegistry } from '../observe/metrics-registry.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import { AcceptedCopies } from './accepted-copies.ts'
+import { AutoCompaction } from './auto-compaction.ts'
 import { ClientPool } from './client-pool.ts'
 import { registerMirrorHealth } from './mirror-health.ts'
 import { registerMirrorMetrics } from './mirror-metrics.ts'
@@ -44,6 +46,7 @@ export class RunningProcess implements Disposable {
   readonly #options: RunningProcessOptions
   readonly #supervisor: Supervisor
   readonly #copies: AcceptedCopies
+  readonly #compaction: AutoCompaction
   #units = new Map<string, RegisteredUnit>()
   #config: LoadedConfig
   #clients: ClientPool
@@ -54,6 +57,7 @@ export class RunningProcess implements Disposable {
     const running = new RunningProcess(config, options)
     await running.#clients.reserve(config.process.mirrors.length)
     for (const mirror of config.process.mirrors) running.#add(mirror)
+    running.#compaction.use(running.#clients.lease(), config.etcd.autoCompactMs)
     return running
   }
 
@@ -63,6 +67,11 @@ export class RunningProcess implements Disposable {
     this.#supervisor = new Supervisor(options)
     this.#copies = new AcceptedCopies(this.#accepted(), options.logger)
     this.#clients = this.#clientPool(config)
+    this.#compaction = new AutoCompaction({
+      ...options,
+      metrics: options.metrics.metrics,
+      oldestNeeded: () => this.#oldestNeeded(),
+    })
     registerMirrorMetrics(options.metrics, () => this.status(), options.version)
   }
 
@@ -80,6 +89,11 @@ export class RunningProcess implements Disposable {
     return this.#list().map((unit) => unit.status())
   }
 
+  /** undefined = auto-compact is off. */
+  compaction(): CompactionStatus | undefined {
+    return this.#compaction.status()
+  }
+
   /** Every mirror takes a complete snapshot; what is equal is not rewritten. */
   requestResync(): void {
     for (const { mirror } of this.#list()) mirror.requestResync('request')
@@ -94,8 +108,9 @@ export class RunningProcess implements Disposable {
   async run(signal: AbortSignal): Promise<void> {
     this.#isRunning = true
     for (const { mirror } of this.#list()) this.#supervisor.start(mirror)
+    const compaction = this.#compaction.run(signal)
     if (!signal.aborted) await once(signal, 'abort')
-    await this.#supervisor.close()
+    await Promise.all([this.#supervisor.close(), compaction])
   }
 
   /**
@@ -120,6 +135,7 @@ export class RunningProcess implements Disposable {
         .map((mirror) => this.#restart(mirror, before)),
     ])
     for (const mirror of config.process.mirrors) if (change.added.includes(mirror.name)) this.#add(mirror)
+    this.#compaction.use(isSameConnection ? undefined : clients.lease(), config.etcd.autoCompactMs)
     if (!isSameConnection) before.close()
     this.#sortUnits()
     return change
@@ -132,6 +148,13 @@ export class RunningProcess implements Disposable {
 
   #list(): readonly MirrorUnit[] {
     return [...this.#units.values()].map(({ unit }) => unit)
+  }
+
+  /** A mirror that has no copy yet needs no history: it takes a snapshot. */
+  #oldestNeeded(): number | undefined {
+    const applied = this.status().map(({ appliedRevision }) => appliedRevision)
+    const known = applied.filter((revision) => revision > 0)
+    return known.length === 0 ? undefined : Math.min(...known)
   }
 
   #compare({ process: { mirrors } }: LoadedConfig, isSameConnection: boolean): ConfigChange {
@@ -186,8 +209,8 @@ export class RunningProcess implements Disposable {
 
   /** What is kept below a root is true for the mirror that has it open. */
   #releaseRoot(name: string): void {
-    const unit = this.#units.get(name)?.unit
-    if (unit !== undefined) this.#copies.released(unit.root)
+    const root = this.#units.get(name)?.unit.root
+    if (root !== undefined) this.#copies.released(root)
   }
 
   #sortUnits(): void {

@@ -84,6 +84,16 @@ export const COMMANDS = {
     ],
     exits: [[EXIT_CODES.failed, 'no process answers there']],
   },
+  compact: {
+    summary: 'compact the whole etcd: the history before a revision is gone for everybody',
+    description:
+      'Compacts to the current revision, or to --revision, and waits until the history is gone from disk. A store that was compacted up to there already is no failure.',
+    examples: [
+      { command: 'etcd-mirror compact', meaning: 'to the current revision' },
+      { command: 'etcd-mirror compact --revision 1042', meaning: 'to a revision' },
+    ],
+    exits: [],
+  },
   schema: {
     summary: 'print the JSON schema of mirror.yaml',
     description: 'For editors and for checks in a pipeline.',

@@ -1,5 +1,4 @@
 import type { CopyInspection } from '../assemble/inspect-copy.ts'
-import type { EtcdRpc } from '../etcd/rpc.ts'
 import type { CommandContext } from './command-context.ts'
 import { differenceLine, pathWidth } from './difference-line.ts'
 import { EXIT_CODES } from './exit-code.ts'
@@ -14,32 +13,26 @@ import { valueDiff } from './value-diff.ts'
  * anything would. Writes nothing.
  */
 export async function diff(flags: DiffFlags, context: CommandContext): Promise<number> {
-  const { stdout, env, signal } = context
+  const { stdout, env } = context
   const palette = paletteFor(stdout, env)
   const documents: unknown[] = []
   let code: number = EXIT_CODES.done
-  for await (const { inspection, rpc } of inspectMirrors(flags, 'Head', context)) {
+  const options = { version: 'Head', keepBytes: flags.showValues } as const
+  for await (const inspection of inspectMirrors(flags, options, context)) {
     if (inspection.differences.length > 0) code = EXIT_CODES.different
+    else if (inspection.guard.held && code === EXIT_CODES.done) code = EXIT_CODES.held
     if (flags.json) documents.push(inspectionDocument(inspection))
-    else for await (const line of report(inspection, { rpc, flags, palette, signal })) stdout.write(`${line}\n`)
+    else for (const line of report(inspection, flags, palette)) stdout.write(`${line}\n`)
   }
   if (flags.json) stdout.write(`${JSON.stringify({ mirrors: documents }, null, 2)}\n`)
   return code
 }
 
-interface ReportOptions {
-  readonly rpc: EtcdRpc
-  readonly flags: DiffFlags
-  readonly palette: Palette
-  readonly signal: AbortSignal
-}
-
-async function* report(inspection: CopyInspection, options: ReportOptions): AsyncGenerator<string> {
+function* report(inspection: CopyInspection, flags: DiffFlags, palette: Palette): Generator<string> {
   const { differences, guard, isSettled, keyErrors } = inspection
-  const { palette } = options
   yield heading(inspection, palette)
-  yield* changes(inspection, options)
-  yield `  ${summary(inspection)}`
+  yield* changes(inspection, flags, palette)
+  if (guard.held?.code !== 'RenderFailed') yield `  ${summary(inspection)}`
   if (keyErrors.count > 0) yield palette.warn(`  ${keyErrors.count} keys have no path and would not be published`)
   if (guard.held) yield palette.bad(`  held (${guard.held.code}): ${guard.held.message} (${guard.held.hint})`)
   if (!isSettled && differences.length > 0) {
@@ -53,15 +46,12 @@ function heading({ mirror, copy, with: { revision } }: CopyInspection, { strong 
   return `${strong(`mirror ${mirror.name}`)}  ${root}: ${published}, etcd at ${revision}`
 }
 
-async function* changes(inspection: CopyInspection, { rpc, flags, palette, signal }: ReportOptions) {
-  const { differences, copy, with: compared } = inspection
+function* changes({ differences, copy }: CopyInspection, flags: DiffFlags, palette: Palette): Generator<string> {
   const width = pathWidth(differences)
   for (const difference of differences) {
     yield `  ${differenceLine(difference, width, palette)}`
     if (!flags.showValues) continue
-    for (const line of await valueDiff(difference, { copy, rpc, revision: compared.revision, signal })) {
-      yield `    ${painted(line, palette)}`
-    }
+    for (const line of valueDiff(difference, copy)) yield `    ${painted(line, palette)}`
   }
 }
 

@@ -36,6 +36,7 @@ const BY_ERROR: Readonly<Partial<Record<ErrorCode, number>>> = {
   LimitExceeded: EXIT_CODES.held,
   EmptyRefused: EXIT_CODES.held,
   DeletesRefused: EXIT_CODES.held,
+  RenderFailed: EXIT_CODES.held,
   // Whatever is wrong with the fallback, what is missing is etcd.
   SeedUnusable: EXIT_CODES.unreachable,
 }

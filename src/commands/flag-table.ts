@@ -19,7 +19,7 @@ export interface FlagDefinition {
 }
 
 const CONFIGURED = ['run', 'check', 'diff', 'verify', 'status'] as const
-const LOGGING = ['run', 'check', 'diff', 'verify', 'status'] as const
+const WITH_ETCD = [...CONFIGURED, 'compact'] as const
 const INSPECTING = ['diff', 'verify', 'status'] as const
 const GRACE_MS = 10_000
 
@@ -35,13 +35,13 @@ export const FLAGS: Readonly<Record<string, FlagDefinition>> = {
     usage: '--etcd-config <path>',
     help: 'etcd.conf',
     variables: ['ETCD_MIRROR_ETCD_CONFIG', 'ETCD_CONFIG'],
-    commands: CONFIGURED,
+    commands: WITH_ETCD,
   },
   configDir: {
     usage: '--config-dir <path>',
     help: 'where mirror.yaml and etcd.conf are looked for',
     variables: ['ETCD_MIRROR_CONFIG_DIR', 'CONFIG_DIR'],
-    commands: CONFIGURED,
+    commands: WITH_ETCD,
     fallback: '/etc/etcd-mirror',
   },
   httpBind: {
@@ -54,7 +54,7 @@ export const FLAGS: Readonly<Record<string, FlagDefinition>> = {
     usage: '--log-level <level>',
     help: 'least important lines to log',
     variables: ['ETCD_MIRROR_LOG_LEVEL'],
-    commands: LOGGING,
+    commands: CONFIGURED,
     fallback: 'info',
     choices: LOG_LEVELS,
   },
@@ -62,7 +62,7 @@ export const FLAGS: Readonly<Record<string, FlagDefinition>> = {
     usage: '--log-format <format>',
     help: 'how lines are written',
     variables: ['ETCD_MIRROR_LOG_FORMAT'],
-    commands: LOGGING,
+    commands: CONFIGURED,
     fallback: 'json',
     choices: LOG_FORMATS,
   },
@@ -124,6 +124,13 @@ export const FLAGS: Readonly<Record<string, FlagDefinition>> = {
     commands: ['status'],
     fallback: false,
   },
+  revision: {
+    usage: '--revision <number>',
+    help: 'give up the history before this revision (default: the current one)',
+    variables: ['ETCD_MIRROR_REVISION'],
+    commands: ['compact'],
+    parse: parseRevision,
+  },
 }
 
 function parsePeriod(text: string): number {
@@ -136,4 +143,11 @@ function parseSwitch(text: string): boolean {
   if (/^(true|1)$/i.test(text)) return true
   if (/^(false|0)$/i.test(text)) return false
   throw new Error('it must be true or false')
+}
+
+function parseRevision(text: string): number {
+  const revision = /^\d+$/.test(text) ? Number(text) : 0
+  if (revision < 1 || !Number.isSafeInteger(revision))
+    throw new Error('it must be a revision: a whole number from 1 on')
+  return revision
 }

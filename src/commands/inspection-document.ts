@@ -10,12 +10,12 @@ export function inspectionDocument(inspection: CopyInspection) {
     comparedWith: inspection.with,
     keys: totals.keys,
     bytes: totals.bytes,
-    differences: differences.map(({ path, kind, before, after, source }) => ({
+    differences: differences.map(({ path, kind, before, after, modRevision }) => ({
       path,
       kind,
       before: before ?? null,
       after: after ?? null,
-      modRevision: source?.modRevision ?? null,
+      modRevision: modRevision ?? null,
     })),
     unjudged,
     keyErrors: keyErrors.count,

@@ -5,7 +5,7 @@ import { COMMANDS, type CommandDefinition, type CommandName } from './command-ta
 import { EXIT_CODES, exitCodeOf } from './exit-code.ts'
 import { FLAGS, type FlagDefinition } from './flag-table.ts'
 import { unknownVariables } from './own-variables.ts'
-import type { CheckFlags, DiffFlags, InspectFlags, RunFlags, StatusFlags } from './run-flags.ts'
+import type { CheckFlags, CompactFlags, DiffFlags, InspectFlags, RunFlags, StatusFlags } from './run-flags.ts'
 
 const COMMAND_NAMES = Object.keys(COMMANDS) as CommandName[]
 
@@ -16,6 +16,7 @@ interface FlagsOf extends Record<CommandName, unknown> {
   readonly diff: DiffFlags
   readonly verify: InspectFlags
   readonly status: StatusFlags
+  readonly compact: CompactFlags
 }
 
 /** The commands, each loaded when it is called. */

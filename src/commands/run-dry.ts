@@ -5,6 +5,7 @@ import type { LoadedConfig } from '../config/load-config.ts'
 import { EtcdClient } from '../etcd/etcd-client.ts'
 import type { Logger } from '../util/logger.ts'
 import { EXIT_CODES } from './exit-code.ts'
+import { isFilesMirror } from './inspect-mirrors.ts'
 
 /**
  * What `run` would do first: logs, for each mirror, what its first publish would change, whether a guard would hold it
@@ -15,6 +16,10 @@ export async function runDry(config: LoadedConfig, signal: AbortSignal, logger: 
   let code: number = EXIT_CODES.done
   try {
     for (const mirror of config.process.mirrors) {
+      if (!isFilesMirror(mirror)) {
+        logger.warn({ mirror: mirror.name }, 'what would be published is told of files only')
+        continue
+      }
       const { differences, totals, keyErrors, guard, ...inspection } = await inspectCopy(mirror, {
         rpc: client,
         version: 'Head',

@@ -43,3 +43,9 @@ export interface RunFlags extends CheckFlags {
   /** How long a drain may take after SIGTERM. */
   readonly shutdownGraceMs: number
 }
+
+/** What `compact` is told. */
+export interface CompactFlags extends Pick<CheckFlags, 'etcdConfig' | 'configDir' | 'warnings'> {
+  /** undefined = the current one. */
+  readonly revision: number | undefined
+}

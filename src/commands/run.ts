@@ -92,7 +92,13 @@ function openServer({ running, context, logger, metrics }: ServeOptions, reloade
     bind: running.config.process.http.bind,
     health: running.health,
     metrics,
-    status: () => ({ version, startedAt, config: reloader.status(), mirrors: running.status() }),
+    status: () => ({
+      version,
+      startedAt,
+      config: reloader.status(),
+      compaction: running.compaction(),
+      mirrors: running.status(),
+    }),
     seedHealth: () => seed.observe(running.status()),
     logger,
   })

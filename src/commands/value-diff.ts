@@ -1,31 +1,19 @@
 import { isUtf8 } from 'node:buffer'
 import { createTwoFilesPatch } from 'diff'
-import type { EtcdRpc } from '../etcd/rpc.ts'
 import { escapeControl } from '../observe/escape-control.ts'
 import type { CopyDifference } from '../targets/files/copy-difference.ts'
 import type { PublishedCopy } from '../targets/files/published-copy.ts'
 import { readPublishedFile } from '../targets/files/read-published-file.ts'
 
-export interface ValueDiffOptions {
-  readonly copy: PublishedCopy | undefined
-  readonly rpc: EtcdRpc
-  /** Of etcd. */
-  readonly revision: number
-  readonly signal: AbortSignal
-}
-
 /** Beyond it a diff helps nobody, and takes long. */
 const MAX_BYTES = 1024 * 1024
 const MAX_DIFF_MS = 2000
 
-/** Lines of a unified diff from what stands there to etcd's value; one line that says why there is none. */
-export async function valueDiff(difference: CopyDifference, options: ValueDiffOptions): Promise<readonly string[]> {
-  const { kind, path, source } = difference
+/** Lines of a unified diff from what stands in a path to what should; or one line that says why there is none. */
+export function valueDiff(difference: CopyDifference, copy: PublishedCopy | undefined): readonly string[] {
+  const { kind, path, bytes: after = Buffer.alloc(0) } = difference
   if (kind === 'mode' || kind === 'type') return []
-  const { copy, rpc, revision, signal } = options
   const before = copy && difference.before ? readPublishedFile(copy, path) : Buffer.alloc(0)
-  const { kvs } = source ? await rpc.unary('range', { key: source.key, revision }, { signal }) : { kvs: [] }
-  const after = kvs[0]?.value ?? Buffer.alloc(0)
   if (before === undefined) return ['(the file is gone by now)']
   if (before.length > MAX_BYTES || after.length > MAX_BYTES) return ['(too large for a diff)']
   if (!isText(before) || !isText(after)) return ['(not text)']

@@ -19,7 +19,7 @@ export async function verify(flags: InspectFlags, context: CommandContext): Prom
   const palette = paletteFor(stdout, env)
   const documents: unknown[] = []
   let code: number = EXIT_CODES.done
-  for await (const { inspection } of inspectMirrors(flags, 'Published', context)) {
+  for await (const inspection of inspectMirrors(flags, { version: 'Published' }, context)) {
     code = code === EXIT_CODES.done ? codeOf(inspection) : code
     if (flags.json) documents.push(inspectionDocument(inspection))
     else for (const line of report(inspection, palette)) stdout.write(`${line}\n`)
@@ -28,20 +28,25 @@ export async function verify(flags: InspectFlags, context: CommandContext): Prom
   return code
 }
 
-function codeOf({ copy, differences, isSettled, with: { basis } }: CopyInspection): number {
+function codeOf({ copy, differences, guard, isSettled, with: { basis } }: CopyInspection): number {
   if (copy === undefined) return EXIT_CODES.target
+  if (guard.held?.code === 'RenderFailed') return EXIT_CODES.held
   if (differences.length === 0) return basis === 'OtherStore' ? EXIT_CODES.different : EXIT_CODES.done
   return isSettled ? EXIT_CODES.different : EXIT_CODES.failed
 }
 
 function* report(inspection: CopyInspection, palette: Palette): Generator<string> {
-  const { mirror, copy, differences, isSettled } = inspection
+  const { mirror, copy, differences, guard, isSettled } = inspection
   const subject = `mirror ${mirror.name}`
   if (copy === undefined) {
     yield `${palette.bad('error')}    ${subject}: nothing is published below ${mirror.target.files.root}`
     return
   }
   yield* noteBasis(inspection, palette)
+  if (guard.held?.code === 'RenderFailed') {
+    yield `${palette.bad('error')}    ${subject}: ${guard.held.message} (${guard.held.hint})`
+    return
+  }
   yield verdict(inspection, palette)
   const width = pathWidth(differences)
   for (const difference of differences.slice(0, MAX_LINES))

@@ -4,6 +4,7 @@ import { layoutOf } from '../targets/files/layout.ts'
 import { writeJson } from '../targets/files/write-json.ts'
 import type { ConfigRecording } from './config-sources.ts'
 import { type ConfigAttempt, type LoadedConfig, type ReadConfigOptions, readConfig } from './load-config.ts'
+import { targetRoot } from './target-options.ts'
 
 /** A configuration that a process ran with, as it is kept below the root of each of its mirrors. */
 export interface AcceptedConfig {
@@ -55,7 +56,7 @@ export async function lastAcceptedConfig(
   found.sort((a, b) => (a.acceptedAt < b.acceptedAt ? 1 : -1))
   for (const { root, recording, acceptedAt } of found) {
     const attempt = await readConfig({ ...options, recording })
-    const isOfRoot = attempt.ok && attempt.config.process.mirrors.some(({ target }) => target.files.root === root)
+    const isOfRoot = attempt.ok && attempt.config.process.mirrors.some(({ target }) => targetRoot(target) === root)
     if (isOfRoot) return { config: attempt.config, path: acceptedConfigPath(root), acceptedAt }
   }
   return undefined

@@ -22,7 +22,7 @@ export interface LoadedConfig {
   readonly etcd: EtcdOptions
   /** Where `etcd` comes from, for people: a path, a variable or both. */
   readonly etcdSource: string
-  /** Changes exactly when connections have to be made anew: with an option or a TLS file, not with the password. */
+  /** Changes exactly when connections have to be made anew: with an option or a TLS file, not with the password, nor auto-compact. */
   readonly connectionHash: string
   readonly process: ProcessConfig
   /** One line each. */
@@ -61,7 +61,7 @@ export async function readConfig({ flags, env, recording, signal }: ReadConfigOp
   const loaded: LoadedConfig = {
     etcd: etcd.options,
     etcdSource: etcd.source,
-    connectionHash: configHash([etcd.options, sources.digestOf([certFile, keyFile, caFile])]),
+    connectionHash: configHash([{ ...etcd.options, autoCompactMs: 0 }, sources.digestOf([certFile, keyFile, caFile])]),
     process: mirrors,
     warnings: findings.warnings.map(formatProblem),
     recording: sources.recording,

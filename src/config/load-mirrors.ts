@@ -1,13 +1,14 @@
 import { join } from 'node:path'
 import { BIND_FORMS, type HttpBind, httpSchema, parseHttpBind } from '../server/options.ts'
-import { configHash } from './config-hash.ts'
 import { deepFreeze } from './deep-freeze.ts'
 import type { Findings } from './findings.ts'
 import { locate, notFound } from './locate.ts'
+import { toMirrorConfig } from './mirror-config.ts'
 import { mirrorFileSchema, type ParsedMirror } from './mirror-file-schema.ts'
-import type { MirrorConfig, ProcessConfig } from './process-config.ts'
+import type { ProcessConfig } from './process-config.ts'
 import { readFault } from './read-fault.ts'
 import { rootOverlaps } from './root-overlap.ts'
+import { type TargetKind, targetKind, targetRoot } from './target-options.ts'
 import { readYamlFile, type YamlFile, type YamlPath } from './yaml-file.ts'
 import { formatPath, parseWithPlaces } from './zod-problems.ts'
 
@@ -31,6 +32,7 @@ export async function loadMirrors(
   const found = await findFiles(place.given, place.configDir, findings)
   const { mirrors, bind } = await readFiles(found?.files ?? [], findings, signal)
   checkNames(mirrors, findings)
+  checkWritable(mirrors, findings)
   await checkRoots(mirrors, findings)
   const flagBind = checkHttpBind(place.httpBind, findings)
   if (found === undefined || findings.problems.length > before) return undefined
@@ -112,10 +114,24 @@ function checkNames(mirrors: readonly PlacedMirror[], findings: Findings): void 
 }
 
 async function checkRoots(mirrors: readonly PlacedMirror[], findings: Findings): Promise<void> {
-  const roots = mirrors.map(({ mirror }) => ({ name: mirror.name, root: mirror.target.files.root }))
-  for (const { index, message } of await rootOverlaps(roots)) {
-    const placed = mirrors[index]
+  const withRoot = mirrors.flatMap((placed) => {
+    const root = targetRoot(placed.mirror.target)
+    return root === undefined ? [] : [{ placed, name: placed.mirror.name, root }]
+  })
+  for (const { index, message } of await rootOverlaps(withRoot)) {
+    const placed = withRoot[index]?.placed
     if (placed) refuse(findings, placed.source, ['mirrors', placed.index, 'target', 'files', 'root'], message)
+  }
+}
+
+/** The targets that a mirror can be made of: the schema knows more than this version can write. */
+const WRITABLE: readonly TargetKind[] = ['files']
+
+function checkWritable(mirrors: readonly PlacedMirror[], findings: Findings): void {
+  for (const { mirror, source, index } of mirrors) {
+    const kind = targetKind(mirror.target)
+    const message = `cannot be written by this version: use one of: ${WRITABLE.join(', ')}`
+    if (!WRITABLE.includes(kind)) refuse(findings, source, ['mirrors', index, 'target', kind], message)
   }
 }
 
@@ -127,29 +143,4 @@ function checkHttpBind(text: string | undefined, findings: Findings): HttpBind |
 
 function refuse(findings: Findings, source: YamlFile, path: YamlPath, message: string): void {
   findings.problem({ file: source.file, ...source.placeOf(path), path: formatPath(path), message })
-}
-
-function toMirrorConfig({
-  name,
-  prefix,
-  maxStaleness,
-  verifyEvery,
-  keys,
-  limits,
-  safety,
-  target,
-}: ParsedMirror): MirrorConfig {
-  const { layout, render } = target.files
-  return {
-    name,
-    prefix: Buffer.from(prefix, 'utf8'),
-    maxStalenessMs: maxStaleness,
-    verifyEveryMs: verifyEvery,
-    keys,
-    limits,
-    safety,
-    target,
-    // Modes are left out: files whose mode alone differs are chmod'ed, not written again.
-    configHash: configHash({ prefix, keys, target: { files: { layout, render } } }),
-  }
 }

@@ -1,16 +1,7 @@
 import { z } from 'zod'
 import { mirrorFields, prefixFault } from '../mirror/options.ts'
 import { httpSchema } from '../server/options.ts'
-import { filesTargetSchema } from '../targets/files/options.ts'
-
-const targetSchema = z
-  .strictObject({ files: filesTargetSchema.optional() })
-  .transform(({ files }, context) => {
-    if (files !== undefined) return { files }
-    context.issues.push({ code: 'custom', message: 'must hold exactly one of: files', input: files })
-    return z.NEVER
-  })
-  .meta({ minProperties: 1, maxProperties: 1, description: 'Where the copy goes: exactly one.' })
+import { targetSchema } from './target-schema.ts'
 
 const mirrorSchema = z
   .strictObject({ ...mirrorFields, target: targetSchema })

@@ -1,7 +1,7 @@
 import type { LimitOptions, SafetyOptions } from '../mirror/guards.ts'
 import type { KeySelectionOptions } from '../mirror/key-selection.ts'
 import type { HttpBind } from '../server/options.ts'
-import type { FilesTargetOptions } from '../targets/files/options.ts'
+import type { TargetOptions } from './target-options.ts'
 
 /** mirror.yaml, whole and checked, with every default filled in; frozen. */
 export interface ProcessConfig {
@@ -23,7 +23,7 @@ export interface MirrorConfig {
   readonly keys: KeySelectionOptions
   readonly limits: LimitOptions
   readonly safety: SafetyOptions
-  readonly target: { readonly files: FilesTargetOptions }
-  /** Changes exactly when the content of the produced tree could differ: SHA-256, hex. */
+  readonly target: TargetOptions
+  /** Changes exactly when the content of the copy could differ: SHA-256, hex. */
   readonly configHash: string
 }

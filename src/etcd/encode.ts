@@ -72,6 +72,10 @@ export function encodeWatchCreate(request: WatchCreateRequest): Buffer {
   )
 }
 
+export function encodeWatchCancel(watchId: number): Buffer {
+  return finish(pb.WatchRequest.encode({ cancelRequest: { watchId: int64(watchId) } }))
+}
+
 export function encodeWatchProgress(): Buffer {
   return finish(pb.WatchRequest.encode({ progressRequest: {} }))
 }

@@ -26,8 +26,14 @@ import { openWatchDuplex } from './watch-duplex.ts'
 /** Larger answers are refused by our side ("larger than max") and asked for again in smaller pages or fragments. */
 const RECEIVE_LIMIT_BYTES = 64 * 1024 * 1024
 
-/** Calls that change nothing: they may be sent to a second endpoint when the first one's outcome is unknown. */
-const READS: ReadonlySet<UnaryMethod> = new Set(['range', 'status', 'leaseTimeToLive', 'authenticate'])
+/** Calls that change nothing when they are repeated: they may be sent to a second endpoint when the first one's outcome is unknown. */
+const READS: ReadonlySet<UnaryMethod> = new Set([
+  'range',
+  'status',
+  'leaseTimeToLive',
+  'leaseKeepAlive',
+  'authenticate',
+])
 
 /** Completes "Cannot …" for people. */
 const ACTIONS: Readonly<Record<UnaryMethod, string>> = {
@@ -37,6 +43,7 @@ const ACTIONS: Readonly<Record<UnaryMethod, string>> = {
   txn: 'commit a transaction to etcd at',
   compact: 'compact etcd at',
   leaseGrant: 'grant a lease on etcd at',
+  leaseKeepAlive: 'keep a lease alive on etcd at',
   leaseRevoke: 'revoke a lease on etcd at',
   leaseTimeToLive: 'read a lease from etcd at',
   status: 'read the status of etcd at',

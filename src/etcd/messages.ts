@@ -115,6 +115,16 @@ export interface LeaseRevokeResponse {
   readonly header: ResponseHeader
 }
 
+export interface LeaseKeepAliveRequest {
+  readonly id: bigint
+}
+
+export interface LeaseKeepAliveResponse {
+  readonly header: ResponseHeader
+  /** Seconds the lease lives from now on; 0 = it does not exist (any more). */
+  readonly ttlSeconds: number
+}
+
 export interface StatusResponse {
   readonly header: ResponseHeader
   /** Such as "3.6.16". */

@@ -7,6 +7,8 @@ import type {
   DeleteRangeResponse,
   LeaseGrantRequest,
   LeaseGrantResponse,
+  LeaseKeepAliveRequest,
+  LeaseKeepAliveResponse,
   LeaseRevokeRequest,
   LeaseRevokeResponse,
   LeaseTimeToLiveRequest,
@@ -28,6 +30,7 @@ export interface UnaryMethods {
   readonly txn: { readonly request: TxnRequest; readonly response: TxnResponse }
   readonly compact: { readonly request: CompactRequest; readonly response: CompactResponse }
   readonly leaseGrant: { readonly request: LeaseGrantRequest; readonly response: LeaseGrantResponse }
+  readonly leaseKeepAlive: { readonly request: LeaseKeepAliveRequest; readonly response: LeaseKeepAliveResponse }
   readonly leaseRevoke: { readonly request: LeaseRevokeRequest; readonly response: LeaseRevokeResponse }
   readonly leaseTimeToLive: { readonly request: LeaseTimeToLiveRequest; readonly response: LeaseTimeToLiveResponse }
   readonly status: { readonly request: Readonly<Record<string, never>>; readonly response: StatusResponse }

@@ -41,6 +41,8 @@ export interface EtcdOptions {
 
 /** etcd servers cut a client that pings more often (`--grpc-keepalive-min-time`). */
 const MIN_KEEPALIVE_MS = 5000
+/** The seed warns below this. */
+const SHORT_COMPACTION_MS = 3_600_000
 const DEFAULT_ENDPOINT = '127.0.0.1:2379'
 const DEFAULT_PORT = 2379
 
@@ -100,7 +102,7 @@ export function resolveEtcdOptions(conf: EtcdConf): ResolvedEtcdOptions {
     ...tlsProblems(conf, endpoints),
     ...credentialProblems(conf, secure),
   ]
-  const warnings = pointlessKeys(conf, secure)
+  const warnings = doubtfulKeys(conf, secure)
   if (problems.length > 0) return { options: undefined, problems, warnings }
   const addresses = [...new Set(endpoints.map(({ address }) => address))]
   return { options: toOptions(conf, addresses, secure), problems, warnings }
@@ -180,12 +182,14 @@ function credentialProblems(conf: EtcdConf, secure: boolean): EtcdConfNote[] {
   return problems
 }
 
-function pointlessKeys(conf: EtcdConf, secure: boolean): EtcdConfNote[] {
+function doubtfulKeys(conf: EtcdConf, secure: boolean): EtcdConfNote[] {
   const warnings: EtcdConfNote[] = []
   const add = (message: string, key: keyof EtcdConf) => warnings.push({ path: [key], message })
   if (!secure && conf['insecure-skip-tls-verify']) add('has no effect: TLS is off', 'insecure-skip-tls-verify')
   if (!secure && conf['server-name']) add('has no effect: TLS is off', 'server-name')
-  if (conf['auto-compact'] > 0) add('has no effect: this version does not compact the store', 'auto-compact')
+  if (conf['auto-compact'] > 0 && conf['auto-compact'] < SHORT_COMPACTION_MS) {
+    add('is below 60 minutes: readers of old revisions and slow watchers may find them gone', 'auto-compact')
+  }
   return warnings
 }
 

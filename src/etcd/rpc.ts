@@ -27,11 +27,14 @@ export interface EtcdRpc {
   watch(options: { readonly signal: AbortSignal }): Promise<WatchDuplex>
 }
 
-/** A watch stream. One watch a stream is created here; etcd allows more. */
+/** A watch stream. It may carry several watches: `watchId` of the responses tells them apart. */
 export interface WatchDuplex {
   /** Ends without error only after `close`; every other end throws. */
   readonly responses: AsyncIterable<WatchResponse>
+  /** The answers (`created`) come in the order of these requests. */
   create(request: WatchCreateRequest): void
+  /** Ends one watch of the stream; events that are on their way still come. */
+  cancel(watchId: number): void
   /** Asks for a progress answer; older servers answer too early (etcd-io/etcd#15220). */
   requestProgress(): void
   close(): void

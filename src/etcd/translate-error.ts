@@ -37,6 +37,32 @@ const BY_TEXT: readonly (readonly [RegExp, Make])[] = [
       new EtcdMirrorError('MessageTooLarge', `Cannot ${action}: the answer is too large`, true, { cause }),
   ],
   [
+    /request is too large/,
+    (action, cause) =>
+      new EtcdMirrorError('RequestTooLarge', `Cannot ${action}: the request is larger than the server takes`, false, {
+        cause,
+        hint: 'Store less at once, or raise --max-request-bytes of etcd.',
+      }),
+  ],
+  [
+    /too many operations in txn/,
+    (action, cause) =>
+      new EtcdMirrorError(
+        'TooManyOperations',
+        `Cannot ${action}: more operations than the server takes at once`,
+        false,
+        {
+          cause,
+          hint: 'Split the transaction, or raise --max-txn-ops of etcd.',
+        },
+      ),
+  ],
+  [
+    /duplicate key given in txn/,
+    (action, cause) =>
+      new EtcdMirrorError('DuplicateKey', `Cannot ${action}: a key is written twice`, false, { cause }),
+  ],
+  [
     /database space exceeded/,
     (action, cause) =>
       new EtcdMirrorError('NoSpace', `Cannot ${action}: etcd's database is full`, false, {

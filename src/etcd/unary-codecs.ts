@@ -54,6 +54,15 @@ export const UNARY_CODECS: { readonly [Method in UnaryMethod]: UnaryCodec<Method
       return { header: headerOf(header), id: ID.toBigInt(), ttlSeconds: revisionNumber(TTL) }
     },
   },
+  leaseKeepAlive: {
+    // A stream by its definition; one request and one answer on it look on the wire like a unary call.
+    path: '/etcdserverpb.Lease/LeaseKeepAlive',
+    encode: ({ id }) => finish(pb.LeaseKeepAliveRequest.encode({ ID: int64(id) })),
+    decode(bytes) {
+      const { header, TTL } = pb.LeaseKeepAliveResponse.decode(bytes)
+      return { header: headerOf(header), ttlSeconds: revisionNumber(TTL) }
+    },
+  },
   leaseRevoke: {
     path: '/etcdserverpb.Lease/LeaseRevoke',
     encode: ({ id }) => finish(pb.LeaseRevokeRequest.encode({ ID: int64(id) })),

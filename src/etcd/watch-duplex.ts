@@ -1,6 +1,6 @@
 import { type Client, connectivityState, type Metadata } from '@grpc/grpc-js'
 import type { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
-import { encodeWatchCreate, encodeWatchProgress } from './encode.ts'
+import { encodeWatchCancel, encodeWatchCreate, encodeWatchProgress } from './encode.ts'
 import { decodeWatchResponse } from './hand-decoders.ts'
 import type { WatchCreateRequest, WatchResponse } from './messages.ts'
 import type { WatchDuplex } from './rpc.ts'
@@ -65,6 +65,7 @@ export function openWatchDuplex(options: OpenWatchOptions): WatchDuplex {
   return {
     responses: responses(),
     create: (request: WatchCreateRequest) => void call.write(encodeWatchCreate(request)),
+    cancel: (watchId) => void call.write(encodeWatchCancel(watchId)),
     requestProgress: () => void call.write(encodeWatchProgress()),
     close,
   }

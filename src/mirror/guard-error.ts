@@ -1,6 +1,6 @@
 import { type ErrorCode, EtcdMirrorError } from '../util/etcd-mirror-error.ts'
 
-export type GuardCode = Extract<ErrorCode, 'LimitExceeded' | 'EmptyRefused' | 'DeletesRefused'>
+export type GuardCode = Extract<ErrorCode, 'LimitExceeded' | 'EmptyRefused' | 'DeletesRefused' | 'RenderFailed'>
 
 /** A guard holds the last good copy back from a change. It goes on when etcd, or the configuration, says so. */
 export class GuardError extends EtcdMirrorError {

@@ -1,5 +1,6 @@
 import type { KeyValue } from '../etcd/key-value.ts'
 import type { Change } from '../replication/change.ts'
+import { COMPACTION_KEY } from '../replication/coordination-key.ts'
 import { compileGlob } from '../util/glob.ts'
 
 export interface KeySelectionOptions {
@@ -11,12 +12,13 @@ export interface KeySelectionOptions {
   readonly leased: 'Mirror' | 'Skip'
 }
 
-/** Which keys of the prefix are part of the copy. */
+/** Which keys of the prefix are part of the copy. What etcd-mirror writes for itself never is. */
 export class KeySelection {
   readonly #prefixLength: number
   readonly #include: readonly ((path: string) => boolean)[]
   readonly #exclude: readonly ((path: string) => boolean)[]
   readonly #skipsLeased: boolean
+  readonly #hasCompactionKey: boolean
   /** Every key of the prefix is part of the copy. */
   readonly isEverything: boolean
 
@@ -25,7 +27,8 @@ export class KeySelection {
     this.#include = include.map(compileGlob)
     this.#exclude = exclude.map(compileGlob)
     this.#skipsLeased = leased === 'Skip'
-    this.isEverything = include.includes('**') && exclude.length === 0 && !this.#skipsLeased
+    this.#hasCompactionKey = COMPACTION_KEY.subarray(0, prefix.length).equals(prefix)
+    this.isEverything = include.includes('**') && exclude.length === 0 && !this.#skipsLeased && !this.#hasCompactionKey
   }
 
   /** The keys of a page that are part of the copy. */
@@ -54,6 +57,7 @@ export class KeySelection {
   }
 
   #matches(key: Buffer): boolean {
+    if (this.#hasCompactionKey && key.equals(COMPACTION_KEY)) return false
     const path = key.subarray(this.#prefixLength).toString('utf8')
     return this.#include.some((glob) => glob(path)) && !this.#exclude.some((glob) => glob(path))
   }

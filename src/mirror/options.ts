@@ -13,7 +13,10 @@ export const mirrorFields = {
     .max(63, 'must not be longer than 63 characters')
     .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be a DNS label: lower-case letters, digits and inner "-"')
     .describe('Name of the mirror, unique in the process: a DNS label of at most 63 characters.'),
-  prefix: z.string().describe('Keys to mirror. Ends in "/", unless rawPrefix is true.'),
+  prefix: z
+    .string()
+    .max(4096, 'must not be longer than 4096 characters')
+    .describe('Keys to mirror. Ends in "/", unless rawPrefix is true.'),
   rawPrefix: z
     .boolean()
     .prefault(false)

@@ -5,6 +5,7 @@ import { newestAnchor } from '../replication/anchor.ts'
 import { assertSameStore, proveIdentity } from '../replication/identity.ts'
 import { PageReader } from '../replication/page-reader.ts'
 import type { Anchor, Position } from '../replication/position.ts'
+import { prefixRange } from '../replication/prefix-range.ts'
 import { readAhead } from '../replication/read-ahead.ts'
 import type { Snapshot } from '../replication/snapshot.ts'
 import type { Follower } from './follower.ts'
@@ -60,7 +61,7 @@ export function overlaidSource(context: SourceContext, freshness: Freshness): Sn
   let lastRevision = 0
 
   async function* current(): AsyncGenerator<readonly KeyValue[]> {
-    const reader = new PageReader(rpc, prefix)
+    const reader = new PageReader(rpc, prefixRange(prefix))
     while (!reader.done) {
       const before = follower.received
       const { header, kvs } = await reader.next({ signal })

@@ -5,10 +5,14 @@ export type Change = PutChange | DeleteChange
 
 export interface PutChange extends KeyValue {
   readonly type: 'put'
+  /** Only of a watch with `prevKv`, best effort: etcd may have compacted it. */
+  readonly previous?: Buffer
 }
 
 export interface DeleteChange {
   readonly type: 'delete'
   readonly key: Buffer
   readonly modRevision: number
+  /** As of `PutChange`. */
+  readonly previous?: Buffer
 }

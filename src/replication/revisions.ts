@@ -17,6 +17,8 @@ export interface RevisionsOptions {
   readonly prove: (signal: AbortSignal) => Promise<void>
   /** Let the server cut large answers: right for mean values of 4 KiB and more. Default false, until one was too large. */
   readonly fragment?: boolean
+  /** Ask for the value before each change. Default false. */
+  readonly prevKv?: boolean
   /** Told when a stream is open (undefined) and when one ended, with the reason it is opened again. */
   readonly onState?: (failure: EtcdMirrorError | undefined) => void
   readonly backoff?: Backoff
@@ -48,13 +50,13 @@ export interface RevisionStream extends AsyncIterable<Batch | Progress> {
 export function watchRevisions(rpc: EtcdRpc, prefix: Buffer, from: number, options: RevisionsOptions): RevisionStream {
   let open: WatchDuplex | undefined
   const resume = new Resume(from, options.fragment ?? false)
-  const { signal, onState, clock = systemClock, backoff = new Backoff() } = options
+  const { signal, prevKv = false, onState, clock = systemClock, backoff = new Backoff() } = options
 
   async function* stream(): AsyncGenerator<Batch | Progress> {
     await options.prove(signal)
     const duplex = await rpc.watch({ signal })
     try {
-      duplex.create({ ...prefixRange(prefix), startRevision: resume.revision, fragment: resume.fragment })
+      duplex.create({ ...prefixRange(prefix), startRevision: resume.revision, fragment: resume.fragment, prevKv })
       for await (const response of duplex.responses) {
         if (response.canceled) throw watchCancelError(response)
         if (response.created) {
@@ -142,6 +144,7 @@ class Resume {
   }
 }
 
-function changeOf({ type, kv }: WatchEvent): Change {
-  return type === 'put' ? { type, ...kv } : { type, key: kv.key, modRevision: kv.modRevision }
+function changeOf({ type, kv, prevKv }: WatchEvent): Change {
+  const previous = prevKv && { previous: prevKv.value }
+  return type === 'put' ? { type, ...kv, ...previous } : { type, key: kv.key, modRevision: kv.modRevision, ...previous }
 }

@@ -4,6 +4,7 @@ import type { EtcdRpc } from '../etcd/rpc.ts'
 import { newestAnchor } from './anchor.ts'
 import { PageReader } from './page-reader.ts'
 import type { Anchor } from './position.ts'
+import { prefixRange } from './prefix-range.ts'
 
 /** All keys of a prefix at one revision. */
 export interface Snapshot {
@@ -29,7 +30,7 @@ export async function takeSnapshot(
   prefix: Buffer,
   { signal, revision: at }: { readonly signal: AbortSignal; readonly revision?: number | undefined },
 ): Promise<Snapshot> {
-  const reader = new PageReader(rpc, prefix)
+  const reader = new PageReader(rpc, prefixRange(prefix))
   const first = await reader.next({ signal, revision: at })
   const revision = at ?? first.header.revision
 

@@ -1,3 +1,4 @@
+import type { CompactionStatus } from '../compactor/compaction-status.ts'
 import type { MirrorFailure, MirrorStatus } from '../mirror/mirror-status.ts'
 import { namesNoKey } from './names-no-key.ts'
 import type { ConfigFault, ConfigStatus, StatusReport } from './status-report.ts'
@@ -7,6 +8,8 @@ export interface StatusDocument {
   readonly version: string
   readonly startedAt: string
   readonly config: ConfigDocument
+  /** null = auto-compact is off. */
+  readonly compaction: CompactionDocument | null
   readonly mirrors: readonly MirrorDocument[]
 }
 
@@ -20,6 +23,15 @@ export interface ConfigDocument {
     /** `file:line:column: path: message`; only the place where key names are not shown. */
     readonly problems: readonly string[]
   } | null
+}
+
+export interface CompactionDocument {
+  readonly phase: string
+  readonly periodSeconds: number
+  /** What this process compacted etcd to last; 0 = it has not. */
+  readonly compactedRevision: number
+  readonly lastCompactionAt: string | null
+  readonly lastError: FailureDocument | null
 }
 
 export interface MirrorDocument {
@@ -71,6 +83,7 @@ export function statusDocument(report: StatusReport, { showKeyNames }: { showKey
     version: report.version,
     startedAt: report.startedAt.toISOString(),
     config: configDocument(report.config, showKeyNames),
+    compaction: report.compaction === undefined ? null : compactionDocument(report.compaction),
     mirrors: report.mirrors.map((mirror) => mirrorDocument(mirror, showKeyNames)),
   }
 }
@@ -94,6 +107,25 @@ function configDocument(config: ConfigStatus, showMessages: boolean): ConfigDocu
 function printedFault({ file, line, column, path, message }: ConfigFault, showMessages: boolean): string {
   const place = [file, line, column].filter((part) => part !== undefined).join(':')
   return [place, path, showMessages ? message : ''].filter((part) => part !== '').join(': ')
+}
+
+/** Its errors name endpoints, never a key. */
+function compactionDocument(compaction: CompactionStatus): CompactionDocument {
+  const { phase, periodMs, compactedRevision, lastCompactionMs, lastError } = compaction
+  return {
+    phase,
+    periodSeconds: periodMs / 1000,
+    compactedRevision,
+    lastCompactionAt: lastCompactionMs === undefined ? null : new Date(lastCompactionMs).toISOString(),
+    lastError: lastError
+      ? {
+          reason: lastError.reason,
+          message: lastError.message,
+          hint: lastError.hint ?? null,
+          at: new Date(lastError.atMs).toISOString(),
+        }
+      : null,
+  }
 }
 
 function mirrorDocument(mirror: MirrorStatus, showKeyNames: boolean): MirrorDocument {

@@ -1,3 +1,4 @@
+import type { CompactionStatus } from '../compactor/compaction-status.ts'
 import type { MirrorStatus } from '../mirror/mirror-status.ts'
 
 /** One thing that is wrong with a configuration file. */
@@ -26,5 +27,7 @@ export interface StatusReport {
   readonly version: string
   readonly startedAt: Date
   readonly config: ConfigStatus
+  /** undefined = auto-compact is off. */
+  readonly compaction: CompactionStatus | undefined
   readonly mirrors: readonly MirrorStatus[]
 }

@@ -3,8 +3,12 @@
  *
  * - etcd: `Unavailable` `DeadlineExceeded` `NoLeader` `Learner` `ServerBusy` `MessageTooLarge` `Compacted` `FutureRevision`
  *   `PermissionDenied` `AuthenticationFailed` `TlsRefused` `NoSpace` `Corrupt` `InvalidRequest` `ProtocolError` `Closed`
+ *   `RequestTooLarge` `TooManyOperations`
+ * - library, told before anything is sent: `EmptyKey` `KeyTooLarge` `InvalidRevision` `DuplicateKey` `InvalidArgument`
+ *   `InvalidMessage` (not a message of the serializer) `NotConnected` (the plugin has no connection yet); `LeadershipLost`
  * - mirror: `StoreReset` (the store was proven to be another one than the one mirrored so far); held by a guard:
- *   `LimitExceeded` `EmptyRefused` `DeletesRefused`; `SeedUnusable` (the fallback cannot be published)
+ *   `LimitExceeded` `EmptyRefused` `DeletesRefused`; `RenderFailed` (keys of
+ *   which an output cannot be made); `SeedUnusable` (the fallback cannot be published)
  * - target: `TargetNotWritable` `TargetFull` `TargetForeign` `TargetBusy` `TargetBroken`
  * - process: `ConfigInvalid` `Usage` `AddressInUse` `Internal`
  */
@@ -25,10 +29,21 @@ export type ErrorCode =
   | 'InvalidRequest'
   | 'ProtocolError'
   | 'Closed'
+  | 'RequestTooLarge'
+  | 'TooManyOperations'
+  | 'EmptyKey'
+  | 'KeyTooLarge'
+  | 'InvalidRevision'
+  | 'DuplicateKey'
+  | 'InvalidArgument'
+  | 'InvalidMessage'
+  | 'NotConnected'
+  | 'LeadershipLost'
   | 'StoreReset'
   | 'LimitExceeded'
   | 'EmptyRefused'
   | 'DeletesRefused'
+  | 'RenderFailed'
   | 'SeedUnusable'
   | 'TargetNotWritable'
   | 'TargetFull'

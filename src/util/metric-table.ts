@@ -123,7 +123,7 @@ export const METRICS = {
     type: 'counter',
     labels: ['mirror', 'reason'],
     help: 'Times a guard began to hold the last good copy.',
-    initial: byReason('LimitExceeded', 'EmptyRefused', 'DeletesRefused'),
+    initial: byReason('LimitExceeded', 'EmptyRefused', 'DeletesRefused', 'RenderFailed'),
   },
   etcd_mirror_drift_detected_total: {
     type: 'counter',
@@ -137,6 +137,22 @@ export const METRICS = {
     initial: byResult('ok', 'Unavailable', 'DeadlineExceeded', 'PermissionDenied', 'AuthenticationFailed').map(
       ({ result }) => ({ method: 'range', result }),
     ),
+  },
+  etcd_mirror_compactions_total: {
+    type: 'counter',
+    labels: ['result'],
+    help: 'Periods of auto-compact that ended: success = this process compacted, lost = another one did, skipped = nothing could be given up, yielded = left to something else that compacts this etcd; denied and error = failed tries.',
+    initial: byResult('success', 'lost', 'skipped', 'yielded', 'denied', 'error'),
+  },
+  etcd_mirror_compacted_revision: {
+    type: 'gauge',
+    labels: [],
+    help: 'Revision this process compacted etcd to last; 0 = it has not.',
+  },
+  etcd_mirror_compaction_last_success_timestamp_seconds: {
+    type: 'gauge',
+    labels: [],
+    help: 'Unix time at which this process compacted etcd last; 0 = it has not.',
   },
   etcd_mirror_config_reloads_total: {
     type: 'counter',

@@ -6,5 +6,8 @@ export interface EtcdPrograms {
   readonly etcdutl: string
 }
 
-export function ensureEtcd(series: '3.4' | '3.6', log?: (line: string) => void): Promise<EtcdPrograms>
+/** The etcd releases that the tests know, one patch version each. */
+export type EtcdSeries = '3.4' | '3.5' | '3.6' | '3.7'
+
+export function ensureEtcd(series: EtcdSeries, log?: (line: string) => void): Promise<EtcdPrograms>
 export function ensureServers(log?: (line: string) => void): Promise<EtcdPrograms[]>

@@ -7,10 +7,12 @@ import { etcdFromGo } from './etcd-from-go.mjs'
 
 const etcds = {
   3.4: { version: '3.4.23', build: etcdFromDebian },
+  3.5: { version: '3.5.35', build: etcdFromGo },
   3.6: { version: '3.6.16', build: etcdFromGo },
+  3.7: { version: '3.7.3', build: etcdFromGo },
 }
 
-/** The programs of one etcd, built first when the cache lacks them. `series` is `'3.4'` or `'3.6'`. */
+/** The programs of one etcd, built first when the cache lacks them. `series` is such as `'3.6'`. */
 export async function ensureEtcd(series, log = console.error) {
   const { version, build } = etcds[series]
   const directory = await cached(

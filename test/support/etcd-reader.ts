@@ -1,4 +1,4 @@
-import type { EtcdServer } from './etcd-server.ts'
+import type { EtcdEndpoint } from './etcd-server.ts'
 import type { EtcdctlOptions } from './etcdctl.ts'
 import type { Entries } from './oracle.ts'
 
@@ -8,7 +8,7 @@ interface RangeJson {
 
 /** What etcd itself says stands under the prefix, at a revision (default: now); by etcdctl, not by our own client. */
 export async function readEtcd(
-  etcd: EtcdServer,
+  etcd: EtcdEndpoint,
   prefix: string,
   { revision, env }: { readonly revision?: number } & EtcdctlOptions = {},
 ): Promise<Entries> {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { MirrorDocument, StatusDocument } from '../../src/server/status-document.ts'
 import { readEtcd } from './etcd-reader.ts'
-import type { EtcdServer } from './etcd-server.ts'
+import type { EtcdEndpoint } from './etcd-server.ts'
 import { freePort } from './free-port.ts'
 import { type MirrorProcess, startMirror } from './mirror-process.ts'
 import { differences } from './oracle.ts'
@@ -18,7 +18,7 @@ export interface MirrorRigOptions {
   /** Default `/app/`. */
   readonly prefix?: string
   /** What the mirror connects to; default: etcd itself. */
-  readonly endpoint?: string
+  readonly endpoint?: string | readonly string[]
   /** More keys of etcd.conf. */
   readonly conf?: Readonly<Record<string, unknown>>
   /** More fields of the mirror. */
@@ -32,7 +32,7 @@ export interface MirrorRigOptions {
  * port, and a writer. Disposing of it fails when anything beside the mirror's root has changed.
  */
 export class MirrorRig implements AsyncDisposable {
-  readonly etcd: EtcdServer
+  readonly etcd: EtcdEndpoint
   readonly prefix: string
   readonly writer: Writer
   /** Holds the root, the configuration and things that are nobody's business. */
@@ -43,7 +43,7 @@ export class MirrorRig implements AsyncDisposable {
   readonly #processes: MirrorProcess[] = []
   #surroundings: readonly string[] = []
 
-  static async make(etcd: EtcdServer, options: MirrorRigOptions = {}): Promise<MirrorRig> {
+  static async make(etcd: EtcdEndpoint, options: MirrorRigOptions = {}): Promise<MirrorRig> {
     const writer = await Writer.open(etcd.endpoint, options.prefix ?? '/app/')
     const base = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
     const directory = await mkdtemp(join(base, 'etcd-mirror-rig-'))
@@ -55,7 +55,7 @@ export class MirrorRig implements AsyncDisposable {
   }
 
   private constructor(parts: {
-    etcd: EtcdServer
+    etcd: EtcdEndpoint
     options: MirrorRigOptions
     writer: Writer
     directory: string
@@ -81,7 +81,7 @@ export class MirrorRig implements AsyncDisposable {
     const target = { files: { root: this.root, ...files } }
     // Guards against accidents have tests of their own: here everything is deleted on purpose.
     const safety = { refuseEmpty: false, maxDeletePercent: 100 }
-    await this.writeConfig('etcd.conf', { endpoints: [endpoint], ...more, ...conf })
+    await this.writeConfig('etcd.conf', { endpoints: [endpoint].flat(), ...more, ...conf })
     await this.writeConfig('mirror.yaml', {
       mirrors: mirrors ?? [{ name: 'app', prefix: this.prefix, target, safety, ...mirror }],
     })

@@ -9,7 +9,7 @@ const never = new AbortController().signal
 /** Writes under one prefix of an etcd, on a connection of its own, and logs what etcd acknowledged. */
 export class Writer implements Disposable {
   readonly prefix: string
-  readonly #endpoint: string
+  #endpoint: string
   #client: EtcdClient
   #log = new WriteLog()
   #count = 0
@@ -29,8 +29,12 @@ export class Writer implements Disposable {
     return this.#log
   }
 
-  /** Goes on after etcd was restarted; with the history of a store that was restored to `revision`, if one is given. */
-  async reconnect(revision?: number): Promise<void> {
+  /**
+   * Goes on after etcd was restarted, elsewhere if another `endpoint` is given; with the history of a store that was
+   * restored to `revision`, if one is given.
+   */
+  async reconnect(revision?: number, endpoint = this.#endpoint): Promise<void> {
+    this.#endpoint = endpoint
     this.#client.close()
     this.#client = await connect(this.#endpoint)
     if (revision !== undefined) this.#log = this.#log.forkAt(revision)
@@ -102,7 +106,10 @@ export class Writer implements Disposable {
     const queue = [...names]
     let last = 0
     const work = async () => {
-      for (let name = queue.pop(); name !== undefined; name = queue.pop()) last = Math.max(last, await this.put(name))
+      for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
+        const revision = await this.put(name)
+        last = Math.max(last, revision)
+      }
     }
     await Promise.all(Array.from({ length: 64 }, work))
     return last

@@ -7,8 +7,10 @@ export interface CopyDifference {
   readonly before: FileFacts | undefined
   /** What should stand there; undefined = nothing. */
   readonly after: FileFacts | undefined
-  /** The key that belongs there, and when it got its value; undefined = none does. */
-  readonly source: { readonly key: Buffer; readonly modRevision: number } | undefined
+  /** When the key that belongs there got its value; undefined = it belongs to no key, or to many. */
+  readonly modRevision: number | undefined
+  /** What should stand there; undefined = nothing, or it was not asked for. */
+  readonly bytes: Buffer | undefined
 }
 
 export interface FileFacts {

@@ -10,7 +10,6 @@ import type {
   WriteResult,
 } from '../../mirror/sink.ts'
 import { SinkError } from '../../mirror/sink-error.ts'
-import type { Change } from '../../replication/change.ts'
 import type { Position } from '../../replication/position.ts'
 import type { Clock } from '../../util/clock.ts'
 import type { Logger } from '../../util/logger.ts'
@@ -28,22 +27,18 @@ import { type Layout, layoutOf, RESERVED_NAMES } from './layout.ts'
 import { lockRoot, type RootLock } from './lock.ts'
 import { assertDirectories, claimRoot, examineRoot, type Owner } from './owner.ts'
 import type { PathChange } from './path-change.ts'
-import {
-  type Difference,
-  differenceOf,
-  type KeyChange,
-  resolveChanges,
-  stageChanges,
-  stageNew,
-} from './path-changes.ts'
+import { type Difference, differenceOf, stageChanges, stageNew } from './path-changes.ts'
+import type { Projection, ProjectionSource } from './projection.ts'
 import type { OnPublishStep } from './publish-step.ts'
 import type { Publisher, VisibleState } from './publisher.ts'
 import type { PublisherOptions } from './publisher-options.ts'
+import { addTo, toKeyChange, totalsOf } from './sink-content.ts'
 import { FOREGROUND_SLICE_MS, inSlices } from './slices.ts'
 import { SnapshotPublisher } from './snapshot-publisher.ts'
 import { Staging } from './staging.ts'
 import { TreeDigest } from './tree-digest.ts'
 import { TreeFiles } from './tree-files.ts'
+import { treeProjection } from './tree-projection.ts'
 import type { TreeContent } from './visible-tree.ts'
 import { WorkArea } from './work-area.ts'
 
@@ -55,6 +50,8 @@ export interface FileSinkOptions {
   readonly prefix: Buffer
   /** Of everything that decides what stands in the files: another one than before needs a snapshot. */
   readonly configHash: string
+  /** What stands in the files. Default: one file a key. */
+  readonly projection?: ProjectionSource
   /** Of the program; only written down. */
   readonly version: string
   readonly logger: Logger
@@ -81,6 +78,7 @@ interface Staged {
   readonly staging: Staging
   readonly directory: string
   readonly keyErrors: KeyErrorSet
+  readonly projection: Projection
   readonly position: Position
 }
 
@@ -88,6 +86,7 @@ interface Staged {
 interface Next {
   readonly position: Position
   readonly keyErrors: KeyErrorSet
+  readonly copy: Totals
   readonly content: TreeContent
 }
 
@@ -99,15 +98,22 @@ interface Opened {
   readonly publisher: Publisher
   published: VisibleState['published'] | undefined
   keyErrors: KeyErrorSet
+  /** Keys that consumers see, in whatever files. */
+  copy: Totals
   /** Of the visible tree. */
   content: TreeContent
+  /** Of what consumers see; undefined = not all of its values are known. */
+  projection: Projection | undefined
 }
+
+type Shown = Pick<WriteResult, 'published' | 'keyErrors' | 'totals'>
 
 class FileSink implements Sink {
   readonly #options: FileTargetOptions
   readonly #layout: Layout
   readonly #files: FileSystem
   readonly #paths: KeyPaths
+  readonly #projections: ProjectionSource
   readonly #owner: Owner
   readonly #configHash: string
   readonly #bootId: string | undefined
@@ -123,6 +129,7 @@ class FileSink implements Sink {
     this.#files = given.files ?? new FileSystem()
     const isInPlace = given.options.layout === 'InPlace'
     this.#paths = new KeyPaths(given.prefix, this.#layout, isInPlace ? RESERVED_NAMES : new Set())
+    this.#projections = given.projection ?? treeProjection
     const prefixBase64 = given.prefix.toString('base64')
     this.#owner = { mirror: given.mirrorName, prefixBase64, version: given.version, layout: given.options.layout }
     this.#configHash = given.configHash
@@ -134,16 +141,16 @@ class FileSink implements Sink {
 
   async open({ signal }: { readonly signal: AbortSignal }): Promise<OpenedSink> {
     return this.#guard('open', async () => {
-      const { publisher, published, keyErrors } = await this.#takeOver(signal)
+      const { publisher, published, keyErrors, copy } = await this.#takeOver(signal)
       const { found, isPublished } = publisher
       const isSameConfig = found?.configHash === this.#configHash
       const isTrusted = isPublished && isSameConfig && found.isComplete && found.bootId === this.#bootId
       if (isTrusted) publisher.prepare()
       return {
-        position: isTrusted ? found.position : undefined,
+        position: isTrusted && !this.#projections.needsValues ? found.position : undefined,
         published,
         keyErrors: keyErrors.summary(),
-        totals: found && totalsOf(found, keyErrors),
+        totals: found && copy,
         isSameConfig,
       }
     })
@@ -154,18 +161,20 @@ class FileSink implements Sink {
     const opened = await this.#guard('open', async () => this.#opened ?? (await this.#takeOver(signal)))
     const directory = opened.work.newDirectory()
     const keyErrors = new KeyErrorSet()
+    const projection = this.#projections.begin(this.#paths)
     try {
       const staging = await this.#guard('write below', async () => this.#beginStaging(opened, directory, onDifference))
       for await (const page of source.pages) {
-        const changes = resolveChanges(this.#paths, page, keyErrors)
-        await this.#guard('write below', () => inSlices(stageNew(staging, changes), FOREGROUND_SLICE_MS, signal))
+        const changes = projection.take(page, keyErrors)
+        await this.#guard('write below', () => this.#sliced(stageNew(staging, changes), signal))
       }
       const { changes, position } = await source.finish()
-      const last = resolveChanges(this.#paths, changes.map(toKeyChange), keyErrors)
+      const last = projection.take(changes.map(toKeyChange), keyErrors)
+      const outputs = await projection.outputs(position, signal)
       return await this.#guard('publish below', async () => {
         this.#refuseStepBack(opened, position)
-        await inSlices(stageChanges(staging, last), FOREGROUND_SLICE_MS, signal)
-        return this.#publishStaging(opened, { staging, directory, keyErrors, position }, options)
+        await this.#sliced(stageChanges(staging, [...last, ...outputs]), signal)
+        return this.#publishStaging(opened, { staging, directory, keyErrors, projection, position }, options)
       })
     } catch (error) {
       opened.work.discard(directory)
@@ -182,13 +191,16 @@ class FileSink implements Sink {
       const opened = await this.#published(position, signal)
       const { publisher } = opened
       const keyErrors = opened.keyErrors.copy()
-      const wanted = resolveChanges(this.#paths, changes.map(toKeyChange), keyErrors)
+      const { projection } = opened
+      if (projection === undefined) throw this.#broken('its values are not known', 'A snapshot makes the copy anew.')
+      const paths = projection.take(changes.map(toKeyChange), keyErrors)
+      const wanted = [...paths, ...(await projection.outputs(position, signal))]
       const difference = await this.#sliced(this.#difference(opened, wanted), signal)
       const differing = difference.changes
       const content = addTo(opened.content, difference)
-      if (differing.length === 0 && !publisher.isTorn) return this.#remember(opened, position, keyErrors)
-      admit?.(totalsOf(content, keyErrors))
-      const next = { position, keyErrors, content }
+      const next = { position, keyErrors, content, copy: projection.totals ?? totalsOf(content, keyErrors) }
+      if (differing.length === 0 && !publisher.isTorn) return this.#remember(opened, next)
+      admit?.(next.copy)
       try {
         await publisher.publishChanges(differing, this.#state(position, next), signal)
       } catch (error) {
@@ -203,7 +215,7 @@ class FileSink implements Sink {
   async advance(position: Position, { signal }: { readonly signal: AbortSignal }): Promise<void> {
     await this.#guard('remember a position below', async () => {
       const opened = await this.#published(position, signal)
-      this.#remember(opened, position, opened.keyErrors)
+      this.#remember(opened, { ...opened, position })
     })
   }
 
@@ -240,7 +252,9 @@ class FileSink implements Sink {
       const { found, foundPublished: published } = publisher
       const keyErrors = new KeyErrorSet(found?.keyErrors)
       const content = { files: found?.files ?? 0, bytes: found?.bytes ?? 0, digest: found?.digest ?? new TreeDigest() }
-      this.#opened = { lock, background, work, publisher, published, keyErrors, content }
+      const copy = found?.copy ?? totalsOf(content, keyErrors)
+      const projection = this.#projections.needsValues ? undefined : this.#projections.begin(this.#paths)
+      this.#opened = { lock, background, work, publisher, published, keyErrors, copy, content, projection }
       return this.#opened
     } catch (error) {
       await background.stop()
@@ -287,24 +301,25 @@ class FileSink implements Sink {
   async #publishStaging(opened: Opened, staged: Staged, options: RestoreOptions): Promise<WriteResult> {
     assertDirectories(this.#files, this.#layout, this.#options.layout)
     const { publisher } = opened
-    const { staging, directory, keyErrors, position } = staged
+    const { staging, directory, keyErrors, projection, position } = staged
     const { signal, admit, onDifference = () => undefined } = options
     const content = { files: staging.count, bytes: staging.bytes, digest: staging.digest }
+    const next = { position, keyErrors, content, copy: projection.totals ?? totalsOf(content, keyErrors) }
     const { visible: shown } = publisher
     const before = shown && (await this.#sliced(shown.survey(onDifference), signal))
     // The fallback stands for no revision of etcd: even an equal state takes its place.
     const isComparable = publisher.isPublished && !publisher.isTorn && opened.published?.revision !== 0
     if (isComparable && before?.isSound && staging.written === 0 && staging.count === before.files) {
-      opened.content = content
-      const result = this.#remember(opened, position, keyErrors)
+      opened.projection = projection
+      const result = this.#remember(opened, next)
       publisher.addSpare(directory)
       return result
     }
     if (shown && before && (!before.isSound || before.files > staging.known))
       await this.#sliced(shown.compare(directory, onDifference), signal)
-    admit?.(totalsOf(content, keyErrors))
-    const next = { position, keyErrors, content }
+    admit?.(next.copy)
     await publisher.publishTree(directory, this.#state(position, next))
+    opened.projection = projection
     const removed = before ? before.files - staging.known : 0
     return { written: staging.written, removed, ...this.#shown(opened, next) }
   }
@@ -327,30 +342,30 @@ class FileSink implements Sink {
   }
 
   /** `next` is visible now. */
-  #shown(opened: Opened, next: Next): Pick<WriteResult, 'published' | 'keyErrors' | 'totals'> {
+  #shown(opened: Opened, next: Next): Shown {
     const { revision, epoch } = next.position
-    Object.assign(opened, { published: { revision, epoch }, keyErrors: next.keyErrors, content: next.content })
-    return visible(opened)
+    opened.published = { revision, epoch }
+    return visible(opened, next)
   }
 
-  /** Writes down that what is visible equals etcd at `position`. */
-  #remember(opened: Opened, position: Position, keyErrors: KeyErrorSet): WriteResult {
-    const { publisher, published, content } = opened
-    if (published !== undefined) publisher.remember(this.#state(published, { position, keyErrors, content }))
-    opened.keyErrors = keyErrors
-    return { written: 0, removed: 0, ...visible(opened), published: false }
+  /** Writes down that what is visible equals etcd at the position of `next`. */
+  #remember(opened: Opened, next: Next): WriteResult {
+    const { publisher, published } = opened
+    if (published !== undefined) publisher.remember(this.#state(published, next))
+    return { written: 0, removed: 0, ...visible(opened, next), published: false }
   }
 
-  #state({ revision, epoch }: VisibleState['published'], { position, keyErrors, content }: Next): VisibleState {
+  #state({ revision, epoch }: VisibleState['published'], next: Next): VisibleState {
+    const { position, keyErrors, copy, content } = next
     const origin = { configHash: this.#configHash, bootId: this.#bootId }
-    return { published: { revision, epoch }, position, ...origin, keyErrors: keyErrors.entries(), ...content }
+    return { published: { revision, epoch }, position, ...origin, keyErrors: keyErrors.entries(), copy, ...content }
   }
 
   #refuseStepBack({ published }: Opened, { epoch, revision }: Position): void {
     if (published === undefined || epoch > published.epoch) return
     if (epoch === published.epoch && revision >= published.revision) return
-    const states = `epoch ${epoch} revision ${revision} lies before epoch ${published.epoch} revision ${published.revision}`
-    throw this.#broken(states, 'Report this: published revisions never go back within an epoch.')
+    const state = `epoch ${epoch} revision ${revision} lies before epoch ${published.epoch} revision ${published.revision}`
+    throw this.#broken(state, 'Report this: published revisions never go back within an epoch.')
   }
 
   #broken(state: string, hint: string): SinkError {
@@ -378,22 +393,8 @@ class FileSink implements Sink {
   }
 }
 
-function visible({ keyErrors, content }: Opened): Pick<WriteResult, 'published' | 'keyErrors' | 'totals'> {
-  return { published: true, keyErrors: keyErrors.summary(), totals: totalsOf(content, keyErrors) }
-}
-
-function totalsOf({ files, bytes }: TreeContent, keyErrors: KeyErrorSet): Totals {
-  return { keys: files + keyErrors.size, bytes }
-}
-
-function addTo({ files, bytes, digest }: TreeContent, difference: TreeContent): TreeContent {
-  return {
-    files: files + difference.files,
-    bytes: bytes + difference.bytes,
-    digest: digest.plus(difference.digest),
-  }
-}
-
-function toKeyChange(change: Change): KeyChange {
-  return { key: change.key, value: change.type === 'put' ? change.value : undefined, modRevision: change.modRevision }
+function visible(opened: Opened, { keyErrors, content, copy }: Next): Shown {
+  Object.assign(opened, { keyErrors, content, copy })
+  opened.projection?.published()
+  return { published: true, keyErrors: keyErrors.summary(), totals: copy }
 }

@@ -2,6 +2,7 @@ import { isAbsolute, resolve } from 'node:path'
 import { z } from 'zod'
 import { durationField } from '../../mirror/options.ts'
 import { parseFileMode } from '../../util/file-mode.ts'
+import { type RenderOptions, renderListSchema } from '../render/options.ts'
 import type { LayoutKind } from './layout.ts'
 
 /** How a mirror is written as files. */
@@ -21,18 +22,8 @@ export interface FilesTargetOptions {
     readonly seedAfterMs: number
   }
   /** What is rendered, at least one. */
-  readonly render: readonly FilesRenderOptions[]
+  readonly render: readonly RenderOptions[]
 }
-
-/** Exactly one member is there. `tree`: one file a key. */
-export interface FilesRenderOptions {
-  readonly tree?: Readonly<Record<string, never>> | undefined
-}
-
-const renderSchema = z
-  .strictObject({ tree: z.strictObject({}).optional().describe('One file a key.') })
-  .refine((render) => Object.keys(render).length === 1, 'must hold exactly one of: tree')
-  .meta({ minProperties: 1, maxProperties: 1, description: 'Exactly one kind of rendering.' })
 
 /** `target.files` of mirror.yaml. */
 export const filesTargetSchema = z
@@ -77,12 +68,7 @@ export const filesTargetSchema = z
       .prefault({})
       .transform(({ seedFrom, seedAfter }) => ({ seedFrom, seedAfterMs: seedAfter }))
       .describe('What consumers get when etcd was never reached.'),
-    render: z
-      .array(renderSchema)
-      .min(1, 'must not be empty: leave it out for the tree alone')
-      .max(1, 'must hold the tree once')
-      .prefault([{ tree: {} }])
-      .describe('What is published; by default the tree alone.'),
+    render: renderListSchema,
   })
   .transform(({ readerGrace, ...rest }): FilesTargetOptions => ({ ...rest, readerGraceMs: readerGrace }))
   .describe('A directory tree.')

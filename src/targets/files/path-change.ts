@@ -3,8 +3,8 @@ export interface PathChange {
   readonly path: string
   /** undefined = nothing stands there. */
   readonly bytes: Buffer | undefined
-  /** Of the key. */
-  readonly modRevision: number
+  /** Of the key; undefined = the path stands for many. */
+  readonly modRevision: number | undefined
 }
 
 /** A file that is to stand there. */

@@ -1,5 +1,6 @@
 import { SinkError } from '../../mirror/sink-error.ts'
 import type { Position } from '../../replication/position.ts'
+import { isFileError } from './file-error.ts'
 import { FileSystem } from './file-system.ts'
 import { type Layout, type LayoutKind, layoutOf, RESERVED_NAMES } from './layout.ts'
 import { parseOwner } from './owner.ts'
@@ -30,6 +31,9 @@ export interface PublishedCopyOptions {
   readonly configHash: string
 }
 
+/** A mirror that publishes all the time is not waited for. */
+const TRIES = 10
+
 /**
  * Looks at what stands below the root now; a mirror that runs may change it at any time. undefined = nothing is published
  * in this layout. Throws `SinkError` TargetForeign when the root belongs to another mirror.
@@ -46,10 +50,24 @@ function snapshotCopy(
   layout: Layout,
   { configHash }: PublishedCopyOptions,
 ): PublishedCopy | undefined {
-  const name = currentName(files, layout)
-  if (name === undefined) return undefined
-  const known = knownOf(readState(files, layout, name), configHash)
-  return { revision: revisionOfName(name), ...known, directory: treePath(layout, name), reserved: new Set() }
+  for (let attempt = 1; ; attempt++) {
+    const name = currentName(files, layout)
+    if (name === undefined) return undefined
+    const state = stateIfThere(files, layout, name)
+    // The state goes when another tree is published.
+    if (attempt < TRIES && currentName(files, layout) !== name) continue
+    const known = knownOf(state, configHash)
+    return { revision: revisionOfName(name), ...known, directory: treePath(layout, name), reserved: new Set() }
+  }
+}
+
+function stateIfThere(files: FileSystem, layout: Layout, name: string): StoredState | undefined {
+  try {
+    return readState(files, layout, name)
+  } catch (error) {
+    if (isFileError(error, 'ENOENT')) return undefined
+    throw error
+  }
 }
 
 function inPlaceCopy(
@@ -57,19 +75,19 @@ function inPlaceCopy(
   layout: Layout,
   { configHash }: PublishedCopyOptions,
 ): PublishedCopy | undefined {
-  const state = readState(files, layout, IN_PLACE)
+  const state = stateIfThere(files, layout, IN_PLACE)
   if (state === undefined) return undefined
   return { revision: 0, ...knownOf(state, configHash), directory: layout.root, reserved: RESERVED_NAMES }
 }
 
 function knownOf(state: StoredState | undefined, configHash: string) {
   if (state === undefined) return { position: undefined, keys: undefined, isSameConfig: false }
-  const { published, position, isComplete, files, keyErrors } = state
+  const { published, position, isComplete, copy } = state
   const isEtcd = isComplete && published.revision > 0
   return {
     revision: published.revision,
     position: isEtcd ? position : undefined,
-    keys: files + keyErrors.length,
+    keys: copy.keys,
     isSameConfig: state.configHash === configHash,
   }
 }

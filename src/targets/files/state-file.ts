@@ -1,3 +1,4 @@
+import type { Totals } from '../../mirror/sink.ts'
 import type { Position } from '../../replication/position.ts'
 import type { FileSystem } from './file-system.ts'
 import type { KeyErrorEntry } from './key-errors.ts'
@@ -27,6 +28,8 @@ export interface TreeState {
   readonly files: number
   readonly bytes: number
   readonly digest: TreeDigest
+  /** Keys that the tree stands for, in whatever files. */
+  readonly copy: Totals
 }
 
 /**
@@ -82,7 +85,13 @@ function stateFromJson(json: unknown): StoredState | undefined {
   if (bootId !== undefined && typeof bootId !== 'string') return undefined
   if (!Array.isArray(keyErrors) || !keyErrors.every(isEntry)) return undefined
   if (!isCount(files) || !isCount(bytes) || digest === undefined) return undefined
-  return { published, position, names, configHash, bootId, keyErrors, isComplete, files, bytes, digest }
+  // States of earlier versions are of trees that hold one file a key.
+  const copy = isTotals(json.copy) ? json.copy : { keys: files + keyErrors.length, bytes }
+  return { published, position, names, configHash, bootId, keyErrors, isComplete, files, bytes, digest, copy }
+}
+
+function isTotals(json: unknown): json is Totals {
+  return isRecord(json) && isCount(json.keys) && isCount(json.bytes)
 }
 
 function isPublished(json: unknown): json is TreeState['published'] {

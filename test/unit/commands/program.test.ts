@@ -117,6 +117,20 @@ describe('runProgram flags', () => {
     expect(flags).toMatchObject({ etcdConfig: 'e', configDir: 'd' })
   })
 
+  test('compact takes a revision, and nothing of mirror.yaml', async () => {
+    const where = { etcdConfig: undefined, configDir: '/etc/etcd-mirror', warnings: [] }
+    expect((await runWith('compact')).flags).toEqual({ ...where, revision: undefined })
+    expect((await runWith('compact --revision 7')).flags).toEqual({ ...where, revision: 7 })
+    expect((await runWith('compact', { ETCD_MIRROR_REVISION: '8' })).flags).toEqual({ ...where, revision: 8 })
+    expect((await runWith('compact --config x')).code).toBe(2)
+  })
+
+  test.each(['0', '-1', '1.5', '1e3', 'head', '9007199254740993'])('compact refuses revision %s', async (revision) => {
+    const { code, stderr, flags } = await runWith(`compact --revision ${revision}`)
+    expect([code, flags]).toEqual([2, undefined])
+    expect(stderr).toMatch(/--revision <number>.*(it must be a revision|argument missing)/)
+  })
+
   test('a flag goes before its variable, even when it says the default', async () => {
     const { flags } = await runWith('run --log-level info --config-dir /etc/etcd-mirror', VARIABLES)
     expect(flags).toMatchObject({ logLevel: 'info', configDir: '/etc/etcd-mirror', logFormat: 'text' })
@@ -130,7 +144,7 @@ describe('runProgram flags', () => {
 
 describe('runProgram usage errors', () => {
   test.each([
-    ['', {}, 'missing command: run, check, diff, verify, status or schema (see --help)'],
+    ['', {}, 'missing command: run, check, diff, verify, status, compact or schema (see --help)'],
     ['rn', {}, "unknown command 'rn' (Did you mean run?)"],
     ['stats', {}, "unknown command 'stats' (Did you mean status?)"],
     ['diff --show-value', {}, "unknown option '--show-value' (Did you mean --show-values?)"],

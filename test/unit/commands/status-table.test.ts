@@ -14,7 +14,13 @@ function table(
   config = CONFIG,
   palette = paletteFor(terminal, { NO_COLOR: '1' }),
 ) {
-  const report = { version: '1.2.3', startedAt: new Date(0), config, mirrors: mirrors.map(mirrorStatus) }
+  const report = {
+    version: '1.2.3',
+    startedAt: new Date(0),
+    config,
+    compaction: undefined,
+    mirrors: mirrors.map(mirrorStatus),
+  }
   return statusTable(statusDocument(report, { showKeyNames: true }), NOW_MS, palette)
 }
 

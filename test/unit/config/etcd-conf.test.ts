@@ -134,9 +134,12 @@ expand-env-variables: on
     ])
   })
 
-  test('auto-compact, which nothing does yet, is a warning', async () => {
-    const { warnings } = await loadEtcd('auto-compact: 1h')
-    expect(warnings).toEqual(['etcd.conf:1:15: auto-compact: has no effect: this version does not compact the store'])
+  test('auto-compact below 60 minutes is a warning', async () => {
+    expect((await loadEtcd('auto-compact: 1h')).warnings).toEqual([])
+    const { warnings } = await loadEtcd('auto-compact: 59m59s')
+    expect(warnings).toEqual([
+      'etcd.conf:1:15: auto-compact: is below 60 minutes: readers of old revisions and slow watchers may find them gone',
+    ])
   })
 })
 

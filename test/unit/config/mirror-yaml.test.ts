@@ -39,9 +39,7 @@ describe('mirror.yaml values', () => {
         configHash: expect.stringMatching(/^[0-9a-f]{64}$/),
       },
     ])
-    expect([process, process.mirrors, process.mirrors[0]?.target.files, process.http.bind].every(Object.isFrozen)).toBe(
-      true,
-    )
+    expect([process, process.mirrors, process.mirrors[0]?.target, process.http.bind].every(Object.isFrozen)).toBe(true)
   })
 
   test('every field is taken over', async () => {
@@ -97,7 +95,7 @@ mirrors:
   - { name: a, prefix: /a/, target: { files: { root: /m/a, mode: &mode "0600" } } }
   - { name: b, prefix: /b/, target: { files: { root: /m/b, mode: *mode } } }
 `
-    expect((await loadMirror(yaml)).process.mirrors[1]?.target.files.mode).toBe(0o600)
+    expect((await loadMirror(yaml)).process.mirrors[1]?.target).toMatchObject({ files: { mode: 0o600 } })
     expect(await mirrorFaults(yaml.replace('"0600"', '"9"'))).toEqual([
       expect.stringContaining('mirror.yaml:2:72: mirrors[0].target.files.mode: must be an octal mode'),
       expect.stringContaining('mirror.yaml:3:66: mirrors[1].target.files.mode: must be an octal mode'),
@@ -154,10 +152,10 @@ describe('mirror.yaml faults', () => {
       ONE_MIRROR.replace('files:', 'filez:'),
       ['mirror.yaml:4:15: mirrors[0].target.filez: unknown key, did you mean "files"?'],
     ],
-    [ONE_MIRROR.replace('files:', 'configMap:'), ['mirror.yaml:4:15: mirrors[0].target.configMap: unknown key']],
+    [ONE_MIRROR.replace('files:', 'pods:'), ['mirror.yaml:4:15: mirrors[0].target.pods: unknown key']],
     [
       ONE_MIRROR.replace('{ files: { root: /mirror/app } }', '{}'),
-      ['mirror.yaml:4:13: mirrors[0].target: must hold exactly one of: files'],
+      ['mirror.yaml:4:13: mirrors[0].target: must hold exactly one of: files, configMap, secret, etcdKeys, objects'],
     ],
     [`${ONE_MIRROR}    hooks: []\n`, ['mirror.yaml:5:5: mirrors[0].hooks: unknown key']],
     [
@@ -276,15 +274,33 @@ describe('mirror.yaml faults', () => {
     ],
     [
       oneMirror({ files: 'root: /m\n        render: [{}]' }),
-      ['mirror.yaml:7:18: mirrors[0].target.files.render[0]: must hold exactly one of: tree'],
+      ['mirror.yaml:7:18: mirrors[0].target.files.render[0]: must hold exactly one of: tree, document'],
     ],
     [
-      oneMirror({ files: 'root: /m\n        render: [{ document: {} }]' }),
-      ['mirror.yaml:7:20: mirrors[0].target.files.render[0].document: unknown key'],
+      oneMirror({ files: 'root: /m\n        render: [{ documents: {} }]' }),
+      ['mirror.yaml:7:20: mirrors[0].target.files.render[0].documents: unknown key, did you mean "document"?'],
+    ],
+    [
+      oneMirror({ files: 'root: /m\n        render: [{ document: { file: ../x, syntax: Json } }]' }),
+      ['mirror.yaml:7:38: mirrors[0].target.files.render[0].document.file: must hold no empty name, "." or ".."'],
+    ],
+    [
+      oneMirror({
+        files:
+          'root: /m\n        render: [{ document: { file: a, syntax: Json } }, { document: { file: a/b, syntax: Env } }]',
+      }),
+      ['mirror.yaml:7:59: mirrors[0].target.files.render[1]: "a/b" cannot stand beside the file "a"'],
+    ],
+    [
+      oneMirror({
+        files:
+          'root: /m\n        render: [{ document: { file: a, syntax: Json } }, { document: { file: a, syntax: Env } }]',
+      }),
+      ['mirror.yaml:7:59: mirrors[0].target.files.render[1]: "a" is already written by another item'],
     ],
     [
       oneMirror({ files: 'root: /m\n        render: [{ tree: {} }, { tree: {} }]' }),
-      ['mirror.yaml:7:17: mirrors[0].target.files.render: must hold the tree once'],
+      ['mirror.yaml:7:32: mirrors[0].target.files.render[1]: the tree stands in the list twice'],
     ],
   ])('%j is refused with its place', async (yaml, lines) => {
     expect(await mirrorFaults(yaml)).toEqual(lines)

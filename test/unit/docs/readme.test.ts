@@ -6,7 +6,6 @@ import { COMMANDS } from '../../../src/commands/command-table.ts'
 import { EXIT_CODES } from '../../../src/commands/exit-code.ts'
 import { FLAGS } from '../../../src/commands/flag-table.ts'
 import { type Commands, runProgram } from '../../../src/commands/program.ts'
-import * as library from '../../../src/index.ts'
 import { isCompleteVersion } from '../../../src/replication/server-version.ts'
 import { METRICS } from '../../../src/util/metric-table.ts'
 import { parseQuantity } from '../../../src/util/quantity.ts'
@@ -185,11 +184,6 @@ test('the pages name only flags that exist', () => {
       path,
     ).toEqual([])
   }
-})
-
-test('README.md names exactly the values that the library exports', () => {
-  const named = readme.section('Library').codes.filter((code) => /^[A-Za-z]+$/.test(code))
-  expect(new Set(named)).toEqual(new Set(Object.keys(library)))
 })
 
 test('README.md promises the whole contract on the versions that the code trusts, and no older ones', () => {

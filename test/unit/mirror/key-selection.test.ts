@@ -19,6 +19,19 @@ const remove = (name: string): Change => ({ type: 'delete', key: keyValue(name).
 const names = (list: readonly { readonly key: Buffer }[]) =>
   list.map(({ key }) => key.subarray(PREFIX.length).toString('latin1'))
 
+test.each(['', 'etcd-', 'etcd-mirror/'])(
+  'KeySelection below "%s" leaves out the key of auto-compact alone',
+  (prefix) => {
+    const selection = new KeySelection(Buffer.from(prefix), { include: ['**'], exclude: [], leased: 'Mirror' })
+    const keys = ['etcd-mirror/a', 'etcd-mirror/compaction', 'etcd-mirror/compaction/a'].map((key) => Buffer.from(key))
+    const page = keys.map((key) => ({ ...keyValue(''), key }))
+    expect(selection.isEverything).toBe(false)
+    expect(selection.ofPage(page)).toEqual([page[0], page[2]])
+    const changes = page.map((kv): Change => ({ type: 'put', ...kv }))
+    expect(selection.ofChanges(changes)).toEqual([changes[0], changes[2]])
+  },
+)
+
 describe('KeySelection include and exclude', () => {
   test.each<[Partial<KeySelectionOptions>, string[]]>([
     [{}, ['', 'a', 'a/b', 'a/b.tmp', 'b', 'config/a']],

@@ -4,6 +4,7 @@ import type { KeyValue } from '../../../src/etcd/key-value.ts'
 import type { RangeRequest, RangeResponse } from '../../../src/etcd/messages.ts'
 import type { EtcdRpc } from '../../../src/etcd/rpc.ts'
 import { PageReader } from '../../../src/replication/page-reader.ts'
+import { prefixRange } from '../../../src/replication/prefix-range.ts'
 import { takeSnapshot } from '../../../src/replication/snapshot.ts'
 import { EtcdMirrorError } from '../../../src/util/etcd-mirror-error.ts'
 
@@ -50,7 +51,7 @@ function storeOf(keys: readonly Buffer[], valueBytes: number) {
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => Buffer.from(`/p/${1e6 + index}`))
 
 async function readAll(rpc: EtcdRpc, prefix = '/p/'): Promise<readonly Buffer[]> {
-  const reader = new PageReader(rpc, Buffer.from(prefix))
+  const reader = new PageReader(rpc, prefixRange(Buffer.from(prefix)))
   const keys: Buffer[] = []
   while (!reader.done) keys.push(...(await reader.next({ signal })).kvs.map(({ key }) => key))
   return keys
@@ -66,7 +67,7 @@ describe('PageReader', () => {
       fc.asyncProperty(keys, fc.constantFrom('', 'a', '\xff'), async (unsorted, prefix) => {
         const sorted = unsorted.toSorted(Buffer.compare)
         const wanted = sorted.filter((each) => each.toString('latin1').startsWith(prefix))
-        const reader = new PageReader(storeOf(sorted, 4 * MIB).rpc, Buffer.from(prefix, 'latin1'))
+        const reader = new PageReader(storeOf(sorted, 4 * MIB).rpc, prefixRange(Buffer.from(prefix, 'latin1')))
         const seen: Buffer[] = []
         while (!reader.done) seen.push(...(await reader.next({ signal })).kvs.map((kv) => kv.key))
         expect(seen).toEqual(wanted)

@@ -73,6 +73,19 @@ describe('/metrics', () => {
 })
 
 describe('/status', () => {
+  test('shows the periodic compaction with its last error', async () => {
+    const lastError = { reason: 'PermissionDenied', message: 'Cannot', hint: undefined, atMs: 0 }
+    const known = { phase: 'Denied' as const, periodMs: 7_200_000, compactedRevision: 7, lastCompactionMs: 1000 }
+    const { get } = await runningServer({ status: () => ({ ...REPORT, compaction: { ...known, lastError } }) })
+    expect(JSON.parse((await get('/status')).body).compaction).toEqual({
+      phase: 'Denied',
+      periodSeconds: 7200,
+      compactedRevision: 7,
+      lastCompactionAt: '1970-01-01T00:00:01.000Z',
+      lastError: { reason: 'PermissionDenied', message: 'Cannot', hint: null, at: '1970-01-01T00:00:00.000Z' },
+    })
+  })
+
   test('shows mirrors with revision, lag, staleness, last error and the number of key errors', async () => {
     const keyErrors = { count: 2, examples: [{ key: '%00', reason: 'NUL' }] }
     const lastError = { ...failure('Unavailable'), hint: 'Start etcd.' }
@@ -90,6 +103,7 @@ describe('/status', () => {
         usesAcceptedCopy: false,
         lastReload: null,
       },
+      compaction: null,
       mirrors: [
         {
           name: 'app',

@@ -19,6 +19,7 @@ export const REPORT: StatusReport = {
     usesAcceptedCopy: false,
     lastReload: undefined,
   },
+  compaction: undefined,
   mirrors: [],
 }
 

@@ -88,7 +88,7 @@ async function start(): Promise<number> {
     status: () => {
       const at = new Date(0)
       const config = { loadedAt: at, files: [], usesAcceptedCopy: false, lastReload: undefined }
-      return { version: '1', startedAt: at, config, mirrors: [] }
+      return { version: '1', startedAt: at, config, compaction: undefined, mirrors: [] }
     },
     seedHealth: () => {
       const at = new Date(0)

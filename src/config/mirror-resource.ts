@@ -1,0 +1,45 @@
+import { z } from 'zod'
+import { mirrorFields } from '../mirror/options.ts'
+import { filesTargetSchema } from '../targets/files/options.ts'
+import {
+  configMapTargetSchema,
+  etcdKeysTargetSchema,
+  objectsTargetSchema,
+  secretTargetSchema,
+} from '../targets/objects/options.ts'
+
+const { name: _name, ...specFields } = mirrorFields
+const { layout, readerGrace, mode, directoryMode, render } = filesTargetSchema.in.shape
+
+/** What a sidecar's files look like; where they stand, what is run and what is read there is the pod's to say. */
+const filesSchema = z
+  .strictObject({ layout, readerGrace, mode, directoryMode, render })
+  .describe('Files for sidecars: the mirror is rendered into a ConfigMap that they read.')
+
+/** `spec.target` of EtcdMirror: targets as in mirror.yaml, without what would run in or read from the operator. */
+const targetSchema = z
+  .strictObject({
+    configMap: configMapTargetSchema.optional(),
+    secret: secretTargetSchema.optional(),
+    etcdKeys: etcdKeysTargetSchema.optional(),
+    objects: objectsTargetSchema.optional(),
+    files: filesSchema.optional(),
+  })
+  .describe('Where the copy goes, in the namespace of the EtcdMirror: exactly one.')
+
+const connectionRefSchema = z
+  .strictObject({
+    kind: z
+      .enum(['EtcdConnection', 'ClusterEtcdConnection'])
+      .prefault('EtcdConnection')
+      .describe('EtcdConnection: one of this namespace. ClusterEtcdConnection: one of the cluster that allows this.'),
+    name: z.string().min(1).max(253).describe('Name of the connection.'),
+  })
+  .describe('The etcd to mirror from.')
+
+/** `spec` of EtcdMirror. */
+export const etcdMirrorSpecSchema = z
+  .strictObject({ connectionRef: connectionRefSchema, ...specFields, target: targetSchema })
+  .describe('What to mirror, and where to.')
+
+export type EtcdMirrorSpec = z.output<typeof etcdMirrorSpecSchema>

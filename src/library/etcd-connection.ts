@@ -1,0 +1,109 @@
+import { EtcdClient } from '../etcd/etcd-client.ts'
+import type { EtcdRpc } from '../etcd/rpc.ts'
+import { checkRevision } from './arguments.ts'
+import { type ConnectionConfig, resolveConnectionConfig } from './connection-config.ts'
+import { EtcdBroker } from './etcd-broker.ts'
+import { EtcdWatcher } from './etcd-watcher.ts'
+import { type Bytes, type KeyValueBroker, type OperationOptions, Root } from './key-value-broker.ts'
+import type { KeyValueWatch, KeyValueWatcher, WatchOptions } from './key-value-watcher.ts'
+import { Operations } from './operations.ts'
+import { SessionLease } from './session-lease.ts'
+import { SharedWatches } from './shared-watches.ts'
+
+/** Waiting for etcd to give up our lease must not hold up a shutdown for long. */
+const CLOSE_TIMEOUT_MS = 1000
+
+/** What a connection over an `EtcdRpc` of the caller's needs to know. */
+export interface ConnectionSettings {
+  /** Default 3,000. */
+  readonly operationTimeoutMs?: number | undefined
+  /** Default 5. */
+  readonly sessionTtlSeconds?: number | undefined
+}
+
+/**
+ * A connection to etcd: the data broker of all keys, and the source of brokers and watchers of parts of them. It survives
+ * whatever happens to etcd; calls fail while etcd is away, watches go on when it is back. Close it when you are done.
+ */
+export class EtcdConnection extends EtcdBroker implements KeyValueWatcher, AsyncDisposable {
+  readonly #operations: Operations
+  readonly #session: SessionLease
+  readonly #watches: SharedWatches
+  readonly #watcher: EtcdWatcher
+  readonly #closeRpc: () => void
+  #closing: Promise<void> | undefined
+
+  /**
+   * Reads the TLS files and connects when it is first used: that etcd is away shows in the calls. Rejects with
+   * `ConfigInvalid`, `InvalidArgument` and `TlsRefused`.
+   */
+  static async open(config: ConnectionConfig = {}): Promise<EtcdConnection> {
+    const options = resolveConnectionConfig(config)
+    const client = await EtcdClient.open(options)
+    return EtcdConnection.usingRpc(client, options, () => client.close())
+  }
+
+  /** On an `EtcdRpc` of the caller's; `closeRpc` is called when the connection is closed. */
+  static usingRpc(rpc: EtcdRpc, settings: ConnectionSettings = {}, closeRpc: () => void = () => {}): EtcdConnection {
+    const operations = new Operations(rpc, settings.operationTimeoutMs ?? 3000)
+    return new EtcdConnection(operations, new SessionLease(operations, settings.sessionTtlSeconds ?? 5), closeRpc)
+  }
+
+  private constructor(operations: Operations, session: SessionLease, closeRpc: () => void) {
+    super({ operations, session }, Root)
+    this.#operations = operations
+    this.#session = session
+    this.#watches = new SharedWatches(operations.rpc, operations.closed)
+    this.#watcher = new EtcdWatcher({ operations, watches: this.#watches }, Root)
+    this.#closeRpc = closeRpc
+  }
+
+  /** A broker of the keys that start with `prefix`; no "/" is added. It shares this connection. */
+  newBroker(prefix: Bytes): KeyValueBroker {
+    return new EtcdBroker({ operations: this.#operations, session: this.#session }, prefix)
+  }
+
+  /** A watcher of the keys that start with `prefix`; no "/" is added. It shares this connection. */
+  newWatcher(prefix: Bytes): KeyValueWatcher {
+    return new EtcdWatcher({ operations: this.#operations, watches: this.#watches }, prefix)
+  }
+
+  watch(prefixes: Bytes | readonly Bytes[], options: WatchOptions = {}): KeyValueWatch {
+    return this.#watcher.watch(prefixes, options)
+  }
+
+  /** The store's current revision. */
+  async getRevision(options: OperationOptions = {}): Promise<number> {
+    const request = { key: Buffer.from([0]), countOnly: true }
+    return (await this.#operations.unary('range', request, options)).header.revision
+  }
+
+  /**
+   * Discards the history before `revision` (default: the current one), cluster-wide, and waits until it is gone from disk.
+   * Resolves to the revision. Rejects with `Compacted` when that was done already, with `FutureRevision` beyond the store's.
+   */
+  async compact(revision?: number, options: OperationOptions = {}): Promise<number> {
+    const at = revision === undefined ? await this.getRevision(options) : checkRevision(revision, 1)
+    await this.#operations.unary('compact', { revision: at, physical: true }, options)
+    return at
+  }
+
+  /**
+   * Ends everything that was begun on this connection: calls and watches fail with `Closed`, client-lifetime keys and
+   * candidacies go. Resolves when nothing is open any more. Idempotent; never rejects.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #close(): Promise<void> {
+    await this.#session.close(CLOSE_TIMEOUT_MS)
+    this.#operations.close()
+    this.#closeRpc()
+  }
+}

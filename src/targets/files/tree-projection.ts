@@ -1,0 +1,13 @@
+import { resolveChanges } from './path-changes.ts'
+import type { Projection, ProjectionSource } from './projection.ts'
+
+/** One file a key, and nothing else. */
+export const treeProjection: ProjectionSource = {
+  needsValues: false,
+  begin: (paths): Projection => ({
+    take: (changes, keyErrors) => resolveChanges(paths, changes, keyErrors),
+    outputs: async () => [],
+    published: () => undefined,
+    totals: undefined,
+  }),
+}
