@@ -8,7 +8,7 @@ export type { EtcdRpc } from './etcd/rpc.ts'
 export { UnavailableError } from './etcd/unavailable-error.ts'
 export { MAX_KEY_BYTES } from './library/arguments.ts'
 export type { ConnectionConfig } from './library/connection-config.ts'
-export { type ConnectionSettings, EtcdConnection } from './library/etcd-connection.ts'
+export { type ConnectionDependencies, type ConnectionSettings, EtcdConnection } from './library/etcd-connection.ts'
 export {
   type Bytes,
   type DeleteOptions,
@@ -36,3 +36,4 @@ export type { Change } from './replication/change.ts'
 export { type RevisionStream, watchRevisions } from './replication/revisions.ts'
 export { type Snapshot, takeSnapshot } from './replication/snapshot.ts'
 export { type ErrorCode, EtcdMirrorError } from './util/etcd-mirror-error.ts'
+export type { LogFields, Logger } from './util/logger.ts'

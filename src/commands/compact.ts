@@ -1,5 +1,5 @@
 import { compactStore } from '../compactor/compact-store.ts'
-import { loadConnection } from '../config/load-connection.ts'
+import { loadConnection } from '../config-files/load-connection.ts'
 import { CompactedError } from '../etcd/compacted-error.ts'
 import { EtcdClient } from '../etcd/etcd-client.ts'
 import type { CommandContext } from './command-context.ts'

@@ -1,4 +1,4 @@
-import { mirrorFileJsonSchema } from '../config/json-schema.ts'
+import { mirrorFileJsonSchema } from '../config/mirror-file-json-schema.ts'
 import type { CommandContext } from './command-context.ts'
 import { EXIT_CODES } from './exit-code.ts'
 

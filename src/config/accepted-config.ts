@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { ConfigRecording } from '../config-files/config-sources.ts'
 import { FileSystem } from '../targets/files/file-system.ts'
 import { layoutOf } from '../targets/files/layout.ts'
 import { writeJson } from '../targets/files/write-json.ts'
-import type { ConfigRecording } from './config-sources.ts'
 import { type ConfigAttempt, type LoadedConfig, type ReadConfigOptions, readConfig } from './load-config.ts'
 import { targetRoot } from './target-options.ts'
 

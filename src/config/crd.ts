@@ -1,7 +1,7 @@
 import type { z } from 'zod'
+import { type JsonSchema, jsonSchemaOf } from '../config-files/json-schema.ts'
 import { clusterEtcdConnectionSpecSchema, etcdConnectionSpecSchema } from './connection-resource.ts'
 import { type CelRules, CLUSTER_CONNECTION_RULES, CONNECTION_RULES, KEY_RULES, MIRROR_RULES } from './crd-rules.ts'
-import { type JsonSchema, jsonSchemaOf } from './json-schema.ts'
 import { etcdKeySpecSchema } from './key-resource.ts'
 import { etcdMirrorSpecSchema } from './mirror-resource.ts'
 import { connectionStatusSchema, etcdMirrorStatusSchema } from './resource-status.ts'

@@ -1,9 +1,9 @@
+import { ConfigError, formatProblem } from '../config-files/config-error.ts'
+import { type ConfigRecording, ConfigSources } from '../config-files/config-sources.ts'
+import { Findings } from '../config-files/findings.ts'
+import { type Environment, loadEtcdConf } from '../config-files/load-etcd-conf.ts'
 import type { EtcdOptions } from '../etcd/options.ts'
-import { ConfigError, formatProblem } from './config-error.ts'
 import { configHash } from './config-hash.ts'
-import { type ConfigRecording, ConfigSources } from './config-sources.ts'
-import { Findings } from './findings.ts'
-import { type Environment, loadEtcdConf } from './load-etcd-conf.ts'
 import { loadMirrors } from './load-mirrors.ts'
 import type { ProcessConfig } from './process-config.ts'
 

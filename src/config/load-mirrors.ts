@@ -1,16 +1,16 @@
 import { join } from 'node:path'
+import type { Findings } from '../config-files/findings.ts'
+import { locate, notFound } from '../config-files/locate.ts'
+import { readFault } from '../config-files/read-fault.ts'
+import { readYamlFile, type YamlFile, type YamlPath } from '../config-files/yaml-file.ts'
+import { formatPath, parseWithPlaces } from '../config-files/zod-problems.ts'
 import { BIND_FORMS, type HttpBind, httpSchema, parseHttpBind } from '../server/options.ts'
 import { deepFreeze } from './deep-freeze.ts'
-import type { Findings } from './findings.ts'
-import { locate, notFound } from './locate.ts'
 import { toMirrorConfig } from './mirror-config.ts'
 import { mirrorFileSchema, type ParsedMirror } from './mirror-file-schema.ts'
 import type { ProcessConfig } from './process-config.ts'
-import { readFault } from './read-fault.ts'
 import { rootOverlaps } from './root-overlap.ts'
 import { type TargetKind, targetKind, targetRoot } from './target-options.ts'
-import { readYamlFile, type YamlFile, type YamlPath } from './yaml-file.ts'
-import { formatPath, parseWithPlaces } from './zod-problems.ts'
 
 /** One mirror and where it was written. */
 interface PlacedMirror {

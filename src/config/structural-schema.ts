@@ -1,4 +1,4 @@
-import type { JsonSchema } from './json-schema.ts'
+import type { JsonSchema } from '../config-files/json-schema.ts'
 
 type Mutable = Record<string, unknown>
 

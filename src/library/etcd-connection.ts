@@ -1,5 +1,7 @@
 import { EtcdClient } from '../etcd/etcd-client.ts'
+import type { EtcdOptions } from '../etcd/options.ts'
 import type { EtcdRpc } from '../etcd/rpc.ts'
+import { type Logger, silentLogger } from '../util/logger.ts'
 import { checkRevision } from './arguments.ts'
 import { type ConnectionConfig, resolveConnectionConfig } from './connection-config.ts'
 import { EtcdBroker } from './etcd-broker.ts'
@@ -12,6 +14,12 @@ import { SharedWatches } from './shared-watches.ts'
 
 /** Waiting for etcd to give up our lease must not hold up a shutdown for long. */
 const CLOSE_TIMEOUT_MS = 1000
+
+/** What a connection may be given. */
+export interface ConnectionDependencies {
+  /** Told what in an etcd.conf has no effect. Default: nobody. */
+  readonly logger?: Logger | undefined
+}
 
 /** What a connection over an `EtcdRpc` of the caller's needs to know. */
 export interface ConnectionSettings {
@@ -34,11 +42,14 @@ export class EtcdConnection extends EtcdBroker implements KeyValueWatcher, Async
   #closing: Promise<void> | undefined
 
   /**
-   * Reads the TLS files and connects when it is first used: that etcd is away shows in the calls. Rejects with
-   * `ConfigInvalid`, `InvalidArgument` and `TlsRefused`.
+   * `config`: settings, or the path of an etcd.conf. Reads the files they name and connects when it is first used: that
+   * etcd is away shows in the calls. Rejects with `ConfigInvalid`, `InvalidArgument` and `TlsRefused`.
    */
-  static async open(config: ConnectionConfig = {}): Promise<EtcdConnection> {
-    const options = resolveConnectionConfig(config)
+  static async open(
+    config: ConnectionConfig | string = {},
+    { logger = silentLogger }: ConnectionDependencies = {},
+  ): Promise<EtcdConnection> {
+    const options = typeof config === 'string' ? await readEtcdConf(config, logger) : resolveConnectionConfig(config)
     const client = await EtcdClient.open(options)
     return EtcdConnection.usingRpc(client, options, () => client.close())
   }
@@ -106,4 +117,12 @@ export class EtcdConnection extends EtcdBroker implements KeyValueWatcher, Async
     this.#operations.close()
     this.#closeRpc()
   }
+}
+
+async function readEtcdConf(path: string, logger: Logger): Promise<EtcdOptions> {
+  // Only who reads a file pays for the YAML parser.
+  const { loadConnection } = await import('../config-files/load-connection.ts')
+  const { etcd, warnings } = await loadConnection({ etcdConfig: path, configDir: '.' }, process.env)
+  for (const warning of warnings) logger.warn({ warning }, 'etcd.conf has something that does not count')
+  return etcd
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { COMMANDS } from '../../../src/commands/command-table.ts'
 import { type Commands, runProgram } from '../../../src/commands/program.ts'
-import { ConfigError } from '../../../src/config/config-error.ts'
+import { ConfigError } from '../../../src/config-files/config-error.ts'
 import { EtcdMirrorError } from '../../../src/util/etcd-mirror-error.ts'
 
 interface Outcome {

@@ -1,8 +1,8 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { ConfigError } from '../../../src/config/config-error.ts'
 import { type ConfigFlags, type LoadedConfig, loadConfig } from '../../../src/config/load-config.ts'
+import { ConfigError } from '../../../src/config-files/config-error.ts'
 
 export const ONE_MIRROR = `mirrors:
   - name: app

@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { customResourceDefinitions, RESOURCE_KINDS, resourceSchema } from '../../../src/config/crd.ts'
-import type { JsonSchema } from '../../../src/config/json-schema.ts'
 import { etcdMirrorSpecSchema } from '../../../src/config/mirror-resource.ts'
 import { structuralSchema } from '../../../src/config/structural-schema.ts'
+import type { JsonSchema } from '../../../src/config-files/json-schema.ts'
 
 interface Definition {
   readonly metadata: { readonly name: string }

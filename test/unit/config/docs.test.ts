@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { FLAGS } from '../../../src/commands/flag-table.ts'
-import { type JsonSchema, mirrorFileJsonSchema } from '../../../src/config/json-schema.ts'
+import { mirrorFileJsonSchema } from '../../../src/config/mirror-file-json-schema.ts'
+import type { JsonSchema } from '../../../src/config-files/json-schema.ts'
 import { etcdConfSchema } from '../../../src/etcd/options.ts'
 
 const text = readFileSync(new URL('../../../docs/configuration.md', import.meta.url), 'utf8')

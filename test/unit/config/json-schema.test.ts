@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { type JsonSchema, mirrorFileJsonSchema } from '../../../src/config/json-schema.ts'
+import { mirrorFileJsonSchema } from '../../../src/config/mirror-file-json-schema.ts'
+import type { JsonSchema } from '../../../src/config-files/json-schema.ts'
 import { ONE_MIRROR } from './config-dir.ts'
 
 const root = mirrorFileJsonSchema()

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { ConfigError } from '../../../src/config/config-error.ts'
 import { readConfig } from '../../../src/config/load-config.ts'
+import { ConfigError } from '../../../src/config-files/config-error.ts'
 import { quoteAttempt } from '../../../src/util/quote-attempt.ts'
 import { makeTempDir } from '../../support/temp-dir.ts'
 

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { ConfigError, formatProblem } from '../../../../src/config/config-error.ts'
 import { readConfig } from '../../../../src/config/load-config.ts'
+import { ConfigError, formatProblem } from '../../../../src/config-files/config-error.ts'
 
 /** Stands where a value may stand; no message may repeat it. */
 export const CANARY = 'c4nary-Hunter2'

@@ -2,7 +2,6 @@ import type { EtcdOptions } from '../etcd/options.ts'
 import { ConfigError, formatProblem } from './config-error.ts'
 import { ConfigSources } from './config-sources.ts'
 import { Findings } from './findings.ts'
-import type { ConfigFlags } from './load-config.ts'
 import { type Environment, loadEtcdConf } from './load-etcd-conf.ts'
 
 export interface LoadedConnection {
@@ -17,7 +16,7 @@ export interface LoadedConnection {
  * @throws the signal's reason when aborted.
  */
 export async function loadConnection(
-  { etcdConfig, configDir }: Pick<ConfigFlags, 'etcdConfig' | 'configDir'>,
+  { etcdConfig, configDir }: { readonly etcdConfig: string | undefined; readonly configDir: string },
   env: Environment,
   signal?: AbortSignal,
 ): Promise<LoadedConnection> {

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { mirrorFileSchema } from './mirror-file-schema.ts'
 
 /** The part of a JSON schema that is walked here. */
 export interface JsonSchema {
@@ -16,9 +15,4 @@ export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
 /** The schema of one member or item; empty when there is none. */
 export function childSchema(schema: JsonSchema, segment: string | number): JsonSchema {
   return (typeof segment === 'number' ? schema.items : schema.properties?.[segment]) ?? {}
-}
-
-/** JSON schema of mirror.yaml, for editors and pipelines. */
-export function mirrorFileJsonSchema(): JsonSchema {
-  return jsonSchemaOf(mirrorFileSchema)
 }
