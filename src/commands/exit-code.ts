@@ -10,6 +10,8 @@ export const EXIT_CODES = {
   /** Credentials or TLS refused. */
   refused: 4,
   target: 5,
+  /** `diff` and `verify` found a difference. */
+  different: 6,
   /** A guard holds the copy. */
   held: 7,
 } as const
