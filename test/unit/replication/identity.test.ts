@@ -39,15 +39,16 @@ interface Store {
   readonly failure?: Error
 }
 
+function rangeOf({ newer, count = 5 }: Store, { minModRevision = Number.POSITIVE_INFINITY }: RangeRequest) {
+  return { kvs: newer && newer.modRevision >= minModRevision ? [newer] : [], more: false, count }
+}
+
 function rpcOf(store: Store, requests: RangeRequest[] = []): EtcdRpc {
   const answer = (request: RangeRequest): RangeResponse => {
     requests.push(request)
     const header = { ...sameHeader, ...store.header }
     if (store.failure) throw store.failure
-    if (request.rangeEnd) {
-      const isNewer = store.newer && store.newer.modRevision >= (request.minModRevision ?? Number.POSITIVE_INFINITY)
-      return { header, kvs: isNewer && store.newer ? [store.newer] : [], more: false, count: store.count ?? 5 }
-    }
+    if (request.rangeEnd) return { header, ...rangeOf(store, request) }
     const found = 'found' in store ? store.found : kv
     return { header, kvs: found ? [found] : [], more: false, count: found ? 1 : 0 }
   }
