@@ -8,6 +8,7 @@ export type { EtcdRpc } from './etcd/rpc.ts'
 export { UnavailableError } from './etcd/unavailable-error.ts'
 export { MAX_KEY_BYTES } from './library/arguments.ts'
 export type { ConnectionConfig } from './library/connection-config.ts'
+export type { CampaignOptions } from './library/election.ts'
 export { type ConnectionDependencies, type ConnectionSettings, EtcdConnection } from './library/etcd-connection.ts'
 export {
   type Bytes,
@@ -31,6 +32,7 @@ export type {
   WatchEvent,
   WatchOptions,
 } from './library/key-value-watcher.ts'
+export type { Leader, Leadership } from './library/leadership.ts'
 export type { Batch, Progress } from './replication/batch.ts'
 export type { Change } from './replication/change.ts'
 export { type RevisionStream, watchRevisions } from './replication/revisions.ts'

@@ -16,7 +16,7 @@ const SEED_NAMES = [
   ...['PutIfNotExists', 'CompareAndSwap', 'CompareAndDelete', 'Watch', 'NewBroker', 'NewBrokerWithAtomic'],
   ...['NewWatcher', 'Compact', 'GetRevision', 'Close', 'WithTTL', 'WithClientLifetimeTTL', 'WithPrefix'],
   ...['GetChangeType', 'GetKey', 'GetPrevValue', 'GetRevision', 'GetNext', 'BytesKeyValIterator', 'BytesKeyIterator'],
-  'BytesTxn',
+  ...['BytesTxn', 'CampaignInElection'],
 ]
 
 interface Export {
