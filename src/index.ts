@@ -10,6 +10,7 @@ export { MAX_KEY_BYTES } from './library/arguments.ts'
 export type { ConnectionConfig } from './library/connection-config.ts'
 export type { CampaignOptions } from './library/election.ts'
 export { type ConnectionDependencies, type ConnectionSettings, EtcdConnection } from './library/etcd-connection.ts'
+export type { Etcd3Client } from './library/etcd3-client.ts'
 export {
   type Bytes,
   type DeleteOptions,

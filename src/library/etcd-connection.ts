@@ -7,6 +7,8 @@ import { type ConnectionConfig, resolveConnectionConfig } from './connection-con
 import { type CampaignOptions, Elections } from './election.ts'
 import { EtcdBroker } from './etcd-broker.ts'
 import { EtcdWatcher } from './etcd-watcher.ts'
+import type { Etcd3Client } from './etcd3-client.ts'
+import { Etcd3Rpc } from './etcd3-rpc.ts'
 import { type Bytes, type KeyValueBroker, type OperationOptions, Root } from './key-value-broker.ts'
 import type { KeyValueWatch, KeyValueWatcher, WatchOptions } from './key-value-watcher.ts'
 import type { Leader, Leadership } from './leadership.ts'
@@ -55,6 +57,14 @@ export class EtcdConnection extends EtcdBroker implements KeyValueWatcher, Async
     const options = typeof config === 'string' ? await readEtcdConf(config, logger) : resolveConnectionConfig(config)
     const client = await EtcdClient.open(options)
     return EtcdConnection.usingRpc(client, options, () => client.close())
+  }
+
+  /**
+   * On a client of the npm package `etcd3` (an optional peer), with its endpoints and credentials. Closing the connection
+   * leaves the client open: it is the caller's.
+   */
+  static usingClient(client: Etcd3Client, settings: ConnectionSettings = {}): EtcdConnection {
+    return EtcdConnection.usingRpc(new Etcd3Rpc(client), settings)
   }
 
   /** On an `EtcdRpc` of the caller's; `closeRpc` is called when the connection is closed. */
