@@ -40,7 +40,7 @@ export const MIRROR_RULES: CelRules = {
       message: 'must not be a type that gives access to the cluster',
     },
   ],
-  'spec.target.files.render[]': [exactlyOne(['tree'])],
+  'spec.target.files.render[]': [exactlyOne(['tree', 'document'])],
 }
 
 export const CONNECTION_RULES: CelRules = {

@@ -14,7 +14,7 @@ export type ResolvedDataKey =
  * can become one data key (`a/b` and `a.b`): `treeData` settles that.
  */
 export function dataKey(relativeKey: Buffer): ResolvedDataKey {
-  if (!isUtf8(relativeKey)) return refused('is not UTF-8')
+  if (!isUtf8(relativeKey)) return refused('must be UTF-8')
   const name = relativeKey.toString('utf8').replaceAll('/', '.')
   const reason = dataKeyFault(name)
   return reason === undefined ? { name, reason } : refused(reason)
@@ -22,12 +22,12 @@ export function dataKey(relativeKey: Buffer): ResolvedDataKey {
 
 /** Why this is no data key; undefined = it is one. */
 export function dataKeyFault(name: string): string | undefined {
-  if (name === '') return 'would have an empty name'
-  if (name.length > DATA_KEY_MAX) return `is longer than ${DATA_KEY_MAX} characters`
-  if (!DATA_KEY.test(name)) return 'holds other characters than letters, digits, "-", "_", "." and "/"'
-  return name === '.' || name.startsWith('..') ? 'would have a name that is "." or begins with ".."' : undefined
+  if (name === '') return 'must not be empty'
+  if (name.length > DATA_KEY_MAX) return `must not be longer than ${DATA_KEY_MAX} characters`
+  if (!DATA_KEY.test(name)) return 'must hold only letters, digits, "-", "_" and "."'
+  return name === '.' || name.startsWith('..') ? 'must not be "." nor begin with ".."' : undefined
 }
 
-function refused(reason: string): ResolvedDataKey {
-  return { name: undefined, reason }
+function refused(state: string): ResolvedDataKey {
+  return { name: undefined, reason: `cannot be the name of a data key: ${state}` }
 }

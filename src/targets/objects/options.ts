@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { documentFields, type RenderOptions } from '../render/options.ts'
+import { dataKeyFault } from './data-key.ts'
 import { annotationsFault, isDnsSubdomain, labelsFault, type MetadataFault } from './metadata-faults.ts'
 
 /** What becomes of the objects when the mirror is taken away. Delete: they go with it. Retain: they stay as they are. */
@@ -13,14 +15,8 @@ export interface DataObjectOptions {
   /** Owner: the object is the mirror's alone. Merge: it may have data keys of others, which are left alone. */
   readonly creationPolicy: 'Owner' | 'Merge'
   readonly deletionPolicy: DeletionPolicy
-  /** What is rendered, at least one; no two documents of one name. */
-  readonly render: readonly DataRenderOptions[]
-}
-
-/** Exactly one member is there. `tree`: one data key a key. `document`: all keys in one data key. */
-export interface DataRenderOptions {
-  readonly tree?: Readonly<Record<string, never>> | undefined
-  readonly document?: { readonly file: string; readonly syntax: 'Json' | 'Yaml' } | undefined
+  /** What is rendered, at least one; the files of documents are data keys, each another one. */
+  readonly render: readonly RenderOptions[]
 }
 
 /** The whole prefix in one ConfigMap. */
@@ -60,13 +56,16 @@ const documentSchema = z
   .strictObject({
     file: z
       .string()
-      .max(253, 'must not be longer than 253 characters')
-      .regex(/^[-._a-zA-Z0-9]+$/, 'must hold only letters, digits, "-", "_" and "."')
-      .refine((name) => !name.startsWith('..') && name !== '.', 'must not be "." nor begin with ".."')
+      .transform((name, context) => {
+        const fault = dataKeyFault(name)
+        if (fault === undefined) return name
+        context.issues.push({ code: 'custom', message: fault, input: name })
+        return z.NEVER
+      })
       .describe('The data key, which is the file name where the object is mounted.'),
-    syntax: z.enum(['Json', 'Yaml']).describe('How the document is written.'),
+    ...documentFields,
   })
-  .describe('All keys in one document, nested at "/".')
+  .describe('One data key that holds many keys.')
 
 const renderItemSchema = z
   .strictObject({
@@ -162,7 +161,7 @@ function metadataField(faultOf: (entries: Readonly<Record<string, string>>) => M
     })
 }
 
-function hasDistinctParts(items: readonly DataRenderOptions[]): boolean {
+function hasDistinctParts(items: readonly RenderOptions[]): boolean {
   const names = items.map(({ document }) => (document === undefined ? 'tree' : `document ${document.file}`))
   return new Set(names).size === names.length
 }

@@ -48,29 +48,29 @@ const file = z
   })
   .describe('Path of the file below the root of the tree, such as "conf/app.json".')
 
-const documentSchema = z
-  .strictObject({
-    file,
-    syntax: z.enum(DOCUMENT_SYNTAXES).describe('Syntax of the file.'),
-    keys: globs.prefault(['**']).describe('Globs on the key below the prefix; a key must match one.'),
-    structure: z
-      .enum(['Nested', 'Flat'])
-      .prefault('Nested')
-      .describe('Nested: "/" makes objects. Flat: one member a key. Means nothing for Env and Properties.'),
-    values: z
-      .array(
-        z
-          .strictObject({
-            keys: globs.describe('Globs on the key below the prefix.'),
-            as: z.enum(VALUE_FORMS).describe('What the value becomes.'),
-          })
-          .describe('One rule.'),
-      )
-      .max(1000, 'must not hold more than 1000 rules')
-      .prefault([])
-      .describe('What values become: the first rule that a key matches counts, without one it is Text.'),
-  })
-  .describe('One file that holds many keys.')
+/** What a document is made of, wherever it stands. */
+export const documentFields = {
+  syntax: z.enum(DOCUMENT_SYNTAXES).describe('Syntax of the file.'),
+  keys: globs.prefault(['**']).describe('Globs on the key below the prefix; a key must match one.'),
+  structure: z
+    .enum(['Nested', 'Flat'])
+    .prefault('Nested')
+    .describe('Nested: "/" makes objects. Flat: one member a key. Means nothing for Env and Properties.'),
+  values: z
+    .array(
+      z
+        .strictObject({
+          keys: globs.describe('Globs on the key below the prefix.'),
+          as: z.enum(VALUE_FORMS).describe('What the value becomes.'),
+        })
+        .describe('One rule.'),
+    )
+    .max(1000, 'must not hold more than 1000 rules')
+    .prefault([])
+    .describe('What values become: the first rule that a key matches counts, without one it is Text.'),
+}
+
+const documentSchema = z.strictObject({ file, ...documentFields }).describe('One file that holds many keys.')
 
 const KINDS = ['tree', 'document'] as const
 

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { MAX_KEY_BYTES } from '../../../src/library/arguments.ts'
 import { EtcdConnection } from '../../../src/library/etcd-connection.ts'
@@ -5,7 +6,6 @@ import type { Bytes } from '../../../src/library/key-value-broker.ts'
 import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts'
 import { newPrefix, openConnection, textsOf, WatchLog } from '../../support/library-rig.ts'
 import { makeTempDir } from '../../support/temp-dir.ts'
-import { writeFile } from 'node:fs/promises'
 
 let etcd: EtcdServer
 
@@ -29,7 +29,11 @@ const REFUSED: readonly (readonly [string, string, (connection: EtcdConnection) 
   ['an election without a name', 'EmptyKey', (c) => c.campaign('')],
   ['a range without an end', 'EmptyKey', (c) => c.listValuesRange('a', '')],
   ['a key over the limit', 'KeyTooLarge', (c) => c.put('k'.repeat(MAX_KEY_BYTES + 1), 'x')],
-  ['a key over the limit with its prefix', 'KeyTooLarge', (c) => c.newBroker('/a/').getValue('k'.repeat(MAX_KEY_BYTES))],
+  [
+    'a key over the limit with its prefix',
+    'KeyTooLarge',
+    (c) => c.newBroker('/a/').getValue('k'.repeat(MAX_KEY_BYTES)),
+  ],
   ['a negative revision', 'InvalidRevision', (c) => c.getValueRev('a', -1)],
   ['half a revision', 'InvalidRevision', (c) => c.listValues('a', { revision: 1.5 })],
   ['a watch from a negative revision', 'InvalidRevision', (c) => c.watch('a', { fromRevision: -1 })],
@@ -59,7 +63,9 @@ test('a future revision is refused with FutureRevision, also for a watch', async
   const connection = await openConnection(etcd.endpoint)
   const future = (await connection.getRevision()) + 1000
   await expect(connection.getValueRev('a', future)).rejects.toMatchObject({ code: 'FutureRevision' })
-  await expect(textsOf(connection.listValues('a', { revision: future }))).rejects.toMatchObject({ code: 'FutureRevision' })
+  await expect(textsOf(connection.listValues('a', { revision: future }))).rejects.toMatchObject({
+    code: 'FutureRevision',
+  })
   const watch = connection.watch('a', { fromRevision: future })
   await expect(watch.ready()).rejects.toMatchObject({ code: 'FutureRevision' })
   expect(await new WatchLog(watch).ended).toMatchObject({ code: 'FutureRevision' })

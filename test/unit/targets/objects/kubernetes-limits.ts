@@ -27,9 +27,12 @@ const piece = fc.oneof(
   fc.nat(300).map((length) => 'x'.repeat(length)),
   fc.stringMatching(/^[a-z2-7]{26}$/),
 )
+const plainKey = fc
+  .array(fc.constantFrom('a', 'b', 'A', '-', '_', '.', '/'), { maxLength: 5 })
+  .map((pieces) => Buffer.from(pieces.join('')))
 const textKey = fc.array(piece, { maxLength: 10 }).map((pieces) => Buffer.from(pieces.join('')))
 const byteKey = fc.uint8Array({ maxLength: 400 }).map((bytes) => Buffer.from(bytes))
-export const anyKey = fc.oneof(textKey, textKey, byteKey)
+export const anyKey = fc.oneof(plainKey, textKey, byteKey)
 
 /** A key that names could take for the other one. */
 export const anyNearMiss = fc.constantFrom<(key: Buffer) => Buffer>(
