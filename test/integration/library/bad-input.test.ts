@@ -149,7 +149,7 @@ test('open takes the path of an etcd.conf and tells what is wrong with it by lin
   await expect(EtcdConnection.open(`${directory.path}/none.conf`)).rejects.toMatchObject({ code: 'ConfigInvalid' })
 })
 
-test('open refuses settings that contradict each other', async () => {
+test('§9.15 open refuses settings that contradict each other', async () => {
   await expect(EtcdConnection.open({ certFile: '/a' })).rejects.toMatchObject({
     code: 'ConfigInvalid',
     message: 'Cannot connect to etcd: cert-file needs its partner key-file',

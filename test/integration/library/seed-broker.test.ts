@@ -6,9 +6,11 @@ import { newPrefix, openConnection, openOnEtcd3, textsOf, WatchLog } from '../..
 /** The integration tests of the seed under the names they have there. */
 describe.each([
   ['3.4', 'open'],
+  ['3.5', 'open'],
   ['3.6', 'open'],
+  ['3.7', 'open'],
   ['3.4', 'usingClient'],
-  ['3.6', 'usingClient'],
+  ['3.7', 'usingClient'],
 ] as const)('TestDataBroker on etcd %s by %s', (version, how) => {
   let etcd: EtcdServer
 
