@@ -30,6 +30,9 @@ process.exitCode = await runProgram(
   {
     run: async () => (await import('./commands/run.ts')).run,
     check: async () => (await import('./commands/check.ts')).check,
+    diff: async () => (await import('./commands/diff.ts')).diff,
+    verify: async () => (await import('./commands/verify.ts')).verify,
+    status: async () => (await import('./commands/status.ts')).status,
     compact: async () => (await import('./commands/compact.ts')).compact,
     schema: async () => (await import('./commands/schema.ts')).schema,
   },

@@ -25,5 +25,6 @@ export function inheritedStatus(
     : { ...before, stalenessMs: before.stalenessMs + monotonicMs - atMs }
   const { prefix, target, phase, maxStalenessMs, sourceConnected, lastError } = status
   const own = { prefix, target, phase, maxStalenessMs, sourceConnected, lastError }
-  return { ...(phase === 'Opening' ? { ...before, ...own } : status), lastKnownEqualMs, stalenessMs }
+  const lastPublishedMs = status.lastPublishedMs ?? before.lastPublishedMs
+  return { ...(phase === 'Opening' ? { ...before, ...own } : status), lastKnownEqualMs, stalenessMs, lastPublishedMs }
 }

@@ -1,5 +1,9 @@
 export interface TextOutput {
   write(text: string): unknown
+  /** A person looks at it. Default: false. */
+  readonly isTTY?: boolean | undefined
+  /** Width of that terminal. */
+  readonly columns?: number | undefined
 }
 
 /** The process around a command: everything it may touch from outside its flags. */

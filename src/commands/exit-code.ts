@@ -10,6 +10,8 @@ export const EXIT_CODES = {
   /** Credentials or TLS refused. */
   refused: 4,
   target: 5,
+  /** `diff` and `verify` found a difference. */
+  different: 6,
   /** A guard holds the copy. */
   held: 7,
 } as const
@@ -31,6 +33,8 @@ const BY_ERROR: Readonly<Partial<Record<ErrorCode, number>>> = {
   TargetForeign: EXIT_CODES.target,
   TargetBusy: EXIT_CODES.target,
   TargetBroken: EXIT_CODES.target,
+  TargetTooLarge: EXIT_CODES.target,
+  TargetConflict: EXIT_CODES.target,
   LimitExceeded: EXIT_CODES.held,
   EmptyRefused: EXIT_CODES.held,
   DeletesRefused: EXIT_CODES.held,

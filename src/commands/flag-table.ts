@@ -1,14 +1,13 @@
 import { DURATION_FORMS, formatDuration, MAX_TIMER_MS, parseDuration } from '../util/duration.ts'
+import type { CommandName } from './command-table.ts'
 import { LOG_FORMATS, LOG_LEVELS } from './run-flags.ts'
-
-export type CommandName = 'run' | 'check' | 'compact' | 'schema'
 
 /** One flag of the process and the variables that stand for it. */
 export interface FlagDefinition {
   /** As commander writes it: `--config <path>`. */
   readonly usage: string
   readonly help: string
-  /** In the order in which they count. */
+  /** In the order in which they count; none for what is asked once and by a person. */
   readonly variables: readonly string[]
   readonly commands: readonly CommandName[]
   /** Shown and used when neither flag nor variable is given; not parsed. */
@@ -19,8 +18,9 @@ export interface FlagDefinition {
   readonly parse?: (text: string) => unknown
 }
 
-const CONNECTED = ['run', 'check'] as const
-const WITH_ETCD = ['run', 'check', 'compact'] as const
+const CONFIGURED = ['run', 'check', 'diff', 'verify', 'status'] as const
+const WITH_ETCD = [...CONFIGURED, 'compact'] as const
+const INSPECTING = ['diff', 'verify', 'status'] as const
 const GRACE_MS = 10_000
 
 /** Every flag, once: the command line, the variables and the documentation follow this table. */
@@ -29,7 +29,7 @@ export const FLAGS: Readonly<Record<string, FlagDefinition>> = {
     usage: '--config <path>',
     help: 'mirror.yaml, or a directory of *.yaml',
     variables: ['ETCD_MIRROR_CONFIG'],
-    commands: CONNECTED,
+    commands: CONFIGURED,
   },
   etcdConfig: {
     usage: '--etcd-config <path>',
@@ -48,13 +48,13 @@ export const FLAGS: Readonly<Record<string, FlagDefinition>> = {
     usage: '--http-bind <address>',
     help: 'address of probes, metrics and status, over http.bind of mirror.yaml',
     variables: ['ETCD_MIRROR_HTTP_BIND'],
-    commands: CONNECTED,
+    commands: CONFIGURED,
   },
   logLevel: {
     usage: '--log-level <level>',
     help: 'least important lines to log',
     variables: ['ETCD_MIRROR_LOG_LEVEL'],
-    commands: CONNECTED,
+    commands: CONFIGURED,
     fallback: 'info',
     choices: LOG_LEVELS,
   },
@@ -62,7 +62,7 @@ export const FLAGS: Readonly<Record<string, FlagDefinition>> = {
     usage: '--log-format <format>',
     help: 'how lines are written',
     variables: ['ETCD_MIRROR_LOG_FORMAT'],
-    commands: CONNECTED,
+    commands: CONFIGURED,
     fallback: 'json',
     choices: LOG_FORMATS,
   },
@@ -73,6 +73,13 @@ export const FLAGS: Readonly<Record<string, FlagDefinition>> = {
     commands: ['run'],
     fallback: false,
     parse: parseSwitch,
+  },
+  dryRun: {
+    usage: '--dry-run',
+    help: 'say what the first publish would change, write nothing and end',
+    variables: [],
+    commands: ['run'],
+    fallback: false,
   },
   timeout: {
     usage: '--timeout <duration>',
@@ -89,6 +96,33 @@ export const FLAGS: Readonly<Record<string, FlagDefinition>> = {
     fallback: GRACE_MS,
     fallbackText: formatDuration(GRACE_MS),
     parse: parsePeriod,
+  },
+  mirror: {
+    usage: '--mirror <name>',
+    help: 'look at this mirror alone',
+    variables: [],
+    commands: INSPECTING,
+  },
+  json: {
+    usage: '--json',
+    help: 'print JSON instead of text',
+    variables: [],
+    commands: INSPECTING,
+    fallback: false,
+  },
+  showValues: {
+    usage: '--show-values',
+    help: 'print what changes in each value, as a unified diff',
+    variables: [],
+    commands: ['diff'],
+    fallback: false,
+  },
+  watch: {
+    usage: '--watch',
+    help: 'print again every two seconds until interrupted',
+    variables: [],
+    commands: ['status'],
+    fallback: false,
   },
   revision: {
     usage: '--revision <number>',

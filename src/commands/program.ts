@@ -1,18 +1,26 @@
 import { CommanderError, InvalidArgumentError, Option, Command as Parser } from 'commander'
 import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
 import type { Command, CommandContext } from './command-context.ts'
+import { COMMANDS, type CommandDefinition, type CommandName } from './command-table.ts'
 import { EXIT_CODES, exitCodeOf } from './exit-code.ts'
-import { type CommandName, FLAGS, type FlagDefinition } from './flag-table.ts'
+import { FLAGS, type FlagDefinition } from './flag-table.ts'
 import { unknownVariables } from './own-variables.ts'
-import type { CheckFlags, CompactFlags, RunFlags } from './run-flags.ts'
+import type { CheckFlags, CompactFlags, DiffFlags, InspectFlags, RunFlags, StatusFlags } from './run-flags.ts'
+
+const COMMAND_NAMES = Object.keys(COMMANDS) as CommandName[]
+
+/** What each command is told. */
+interface FlagsOf extends Record<CommandName, unknown> {
+  readonly run: RunFlags
+  readonly check: CheckFlags
+  readonly diff: DiffFlags
+  readonly verify: InspectFlags
+  readonly status: StatusFlags
+  readonly compact: CompactFlags
+}
 
 /** The commands, each loaded when it is called. */
-export interface Commands {
-  run(): Promise<Command<RunFlags>>
-  check(): Promise<Command<CheckFlags>>
-  compact(): Promise<Command<CompactFlags>>
-  schema(): Promise<Command<unknown>>
-}
+export type Commands = { readonly [Name in CommandName]: () => Promise<Command<FlagsOf[Name]>> }
 
 /**
  * Parses the arguments (without node and script), runs the command they name and resolves to the exit code.
@@ -25,18 +33,14 @@ export async function runProgram(
 ): Promise<number> {
   let exitCode: number = EXIT_CODES.done
   const parser = buildParser(context)
-  const add = <Flags>(name: CommandName, help: string, load: () => Promise<Command<Flags>>) => {
-    const subcommand = parser.command(name).description(help)
-    for (const flag of flagsOf(name)) subcommand.addOption(optionOf(flag))
+  const add = <Name extends CommandName>(name: Name) => {
+    const subcommand = addCommand(parser, name)
     subcommand.action(async () => {
-      const flags = flagValues(subcommand, name, context) as Flags
-      exitCode = await (await load())(flags, context)
+      const flags = flagValues(subcommand, name, context) as FlagsOf[Name]
+      exitCode = await (await commands[name]())(flags, context)
     })
   }
-  add('run', 'mirror the prefixes of mirror.yaml until told to stop', commands.run)
-  add('check', 'check the configuration, the connection to etcd and its permissions', commands.check)
-  add('compact', 'compact the whole etcd: the history before a revision is gone for everybody', commands.compact)
-  add('schema', 'print the JSON schema of mirror.yaml', commands.schema)
+  for (const name of COMMAND_NAMES) add(name)
   try {
     await parser.parseAsync([...args], { from: 'user' })
   } catch (error) {
@@ -53,12 +57,26 @@ function buildParser({ stdout, version }: CommandContext): Parser {
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: () => {} })
 }
 
+function addCommand(parser: Parser, name: CommandName): Parser {
+  const { summary, description }: CommandDefinition = COMMANDS[name]
+  const added = parser.command(name).summary(summary).description(description)
+  for (const flag of flagsOf(name)) added.addOption(optionOf(flag))
+  return added.addHelpText('after', `\n${helpTail(COMMANDS[name])}`)
+}
+
+function helpTail({ examples, exits }: CommandDefinition): string {
+  const width = Math.max(...examples.map(({ command }) => command.length))
+  const lines = examples.map(({ command, meaning }) => `  ${command.padEnd(width)}   ${meaning}`)
+  const codes = exits.map(([code, meaning]) => `  ${code}   ${meaning}`)
+  return ['Examples:', ...lines, ...(codes.length > 0 ? ['', 'Exit codes:', ...codes] : [])].join('\n')
+}
+
 function flagsOf(name: CommandName): FlagDefinition[] {
   return Object.values(FLAGS).filter(({ commands }) => commands.includes(name))
 }
 
 function optionOf({ usage, help, variables, fallback, fallbackText, choices, parse }: FlagDefinition): Option {
-  const option = new Option(usage, `${help} [${variables.join(', ')}]`)
+  const option = new Option(usage, variables.length > 0 ? `${help} [${variables.join(', ')}]` : help)
   if (fallback !== undefined && option.required) option.default(fallback, fallbackText)
   if (choices !== undefined) return option.choices(choices)
   if (parse === undefined || !option.required) return option
@@ -103,7 +121,8 @@ function variableFault(name: string | undefined, message: string): EtcdMirrorErr
 }
 
 function usageFault({ code, message }: CommanderError, misplaced: boolean): string {
-  if (code === 'commander.help') return 'missing command: run, check, compact or schema (see --help)'
+  if (code === 'commander.help')
+    return `missing command: ${COMMAND_NAMES.slice(0, -1).join(', ')} or ${COMMAND_NAMES.at(-1)} (see --help)`
   const line = message.replace(/^error: /, '').replaceAll('\n', ' ')
   return misplaced && code === 'commander.unknownOption' ? `${line} here: flags stand after the command` : line
 }

@@ -14,8 +14,28 @@ export interface CheckFlags extends ConfigFlags {
   readonly warnings: readonly string[]
 }
 
+/** What `diff`, `verify` and `status` are told by flags and their variables. */
+export interface InspectFlags extends CheckFlags {
+  /** Name of the one mirror to look at; undefined = all. */
+  readonly mirror: string | undefined
+  readonly json: boolean
+}
+
+/** What `diff` is told by flags and their variables. */
+export interface DiffFlags extends InspectFlags {
+  readonly showValues: boolean
+}
+
+/** What `status` is told by flags and their variables. */
+export interface StatusFlags extends InspectFlags {
+  /** Print again every two seconds. */
+  readonly watch: boolean
+}
+
 /** What `run` is told by flags and their variables. */
 export interface RunFlags extends CheckFlags {
+  /** Say what would be published, write nothing and end. */
+  readonly dryRun: boolean
   /** End after the first publish of every mirror. */
   readonly oneTime: boolean
   /** With `oneTime`: give up after this long; undefined = never. */

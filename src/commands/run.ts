@@ -11,17 +11,22 @@ import { systemClock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import type { CommandContext } from './command-context.ts'
 import { EXIT_CODES } from './exit-code.ts'
+import { ProgressBar } from './progress-bar.ts'
+import { runDry } from './run-dry.ts'
 import type { RunFlags } from './run-flags.ts'
 import { runOnce } from './run-once.ts'
 
 /**
  * `etcd-mirror run`: mirrors until the signal aborts, then drains and resolves to 0. With `--one-time` it resolves once
- * every copy equals etcd. Probes answer before etcd is asked for anything.
+ * every copy equals etcd, with `--dry-run` once it has said what would be published. Probes answer before etcd is asked for
+ * anything.
  */
 export async function run(flags: RunFlags, context: CommandContext): Promise<number> {
-  const logger = createLogger({ level: flags.logLevel, format: flags.logFormat, destination: context.stderr })
+  using bar = new ProgressBar(context.stderr, flags.logFormat === 'text')
+  const logger = createLogger({ level: flags.logLevel, format: flags.logFormat, destination: bar })
+  if (flags.dryRun) return await dryRun(flags, context, logger)
   try {
-    await mirror(flags, context, logger)
+    await mirror(flags, context, logger, bar)
   } catch (error) {
     const isStopped = context.signal.aborted && error === context.signal.reason
     if (!isStopped || flags.oneTime) throw error
@@ -30,13 +35,20 @@ export async function run(flags: RunFlags, context: CommandContext): Promise<num
   return EXIT_CODES.done
 }
 
-async function mirror(flags: RunFlags, context: CommandContext, logger: Logger): Promise<void> {
+async function dryRun(flags: RunFlags, { env, signal }: CommandContext, logger: Logger): Promise<number> {
+  const { config } = await startConfig({ flags, env, signal }, logger)
+  for (const warning of [...flags.warnings, ...config.warnings]) logger.warn({ warning }, 'configuration')
+  return await runDry(config, signal, logger)
+}
+
+async function mirror(flags: RunFlags, context: CommandContext, logger: Logger, bar: ProgressBar): Promise<void> {
   const { env, signal, version } = context
   const start = await startConfig({ flags, env, signal }, logger)
   for (const warning of [...flags.warnings, ...start.config.warnings]) logger.warn({ warning }, 'configuration')
   const metrics = createMetrics()
   using running = await RunningProcess.open(start.config, { version, clock: systemClock, logger, metrics })
   logStart(logger, start.config, version)
+  bar.follow(() => running.status())
   if (flags.oneTime) await runOnce(running, { signal, timeoutMs: flags.timeoutMs, clock: systemClock })
   else await serve({ running, start, flags, context, logger, metrics })
 }

@@ -95,6 +95,7 @@ export class FollowPhase {
     const revision = COMPARING.has(reason) ? await this.#rebase(signal) : undefined
     const snapshot = await takeSnapshot(rpc, prefix, { signal, revision })
     state.observed(snapshot.revision)
+    state.snapshotBegins(snapshot.count)
     admission.admitCount(snapshot)
     const start = this.#startOf(snapshot)
     await using follower = this.#open(
@@ -215,14 +216,16 @@ export class FollowPhase {
         'the snapshot was compacted away while it was read; reading it page by page under the watch',
       )
     }
+    this.#options.state.snapshotBegins(snapshot.count)
     await this.#restoreFrom(overlaidSource({ ...context, select: this.#selector() }, this.#freshness(follower)), signal)
   }
 
   #selector(): SourceContext['select'] {
-    const { admission, beat } = this.#options
+    const { admission, beat, state } = this.#options
     const select = admission.pageSelector()
     return (page) => {
       beat()
+      state.snapshotRead(page.length)
       return select(page)
     }
   }

@@ -7,6 +7,7 @@ import type { Metrics } from '../util/metrics.ts'
 import type { GuardError } from './guard-error.ts'
 import type { VisibleCopy } from './guards.ts'
 import type { MirrorFailure, MirrorPhase, MirrorStatus } from './mirror-status.ts'
+import { ProgressLog } from './progress-log.ts'
 import type { KeyErrors, OpenedSink, WriteResult } from './sink.ts'
 
 export interface MirrorStateOptions {
@@ -30,6 +31,8 @@ export class MirrorState {
   #observedRevision = 0
   #keys = 0
   #keyErrors = NO_ERRORS
+  #lastPublishedMs: number | undefined
+  #progress: ProgressLog | undefined
   /** Of the copy that consumers see, when they are known. */
   #copyKeys: number | undefined
   #isSameConfig = false
@@ -66,6 +69,8 @@ export class MirrorState {
       observedRevision: this.#observedRevision,
       keys: this.#keys,
       keyErrors: this.#keyErrors,
+      lastPublishedMs: this.#lastPublishedMs,
+      snapshot: this.#phase === 'Snapshotting' ? this.#progress?.progress : undefined,
       sourceConnected: this.#connected,
       serverVersion: this.#serverVersion,
       lastKnownEqualMs: this.#equal?.wallMs,
@@ -117,6 +122,16 @@ export class MirrorState {
     this.#phase = phase
   }
 
+  /** A snapshot of so many keys is about to be read. */
+  snapshotBegins(total: number): void {
+    this.#progress = new ProgressLog(this.#options, total)
+  }
+
+  /** So many keys more were read. */
+  snapshotRead(keys: number): void {
+    this.#progress?.read(keys)
+  }
+
   opened({ published, keyErrors, position, totals, isSameConfig }: OpenedSink): void {
     this.#copyKeys = totals?.keys
     this.#isSameConfig = isSameConfig
@@ -136,6 +151,8 @@ export class MirrorState {
     const first = this.copy === undefined
     // An equal state is not published again: what consumers see keeps the revision it was published under.
     if (result.published || first) this.#published = { revision: position.revision, epoch: position.epoch }
+    if (result.published) this.#lastPublishedMs = this.#options.clock.now()
+    this.#progress = undefined
     this.#appliedRevision = position.revision
     this.#clusterId = position.clusterId
     this.#resetPending = false

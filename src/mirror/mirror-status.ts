@@ -24,6 +24,10 @@ export interface MirrorStatus {
   /** Of the copy, those included that the target cannot represent. */
   readonly keys: number
   readonly keyErrors: KeyErrors
+  /** Unix ms at which consumers last got to see something new; undefined = not since the start. */
+  readonly lastPublishedMs: number | undefined
+  /** How far the snapshot that is being taken has got; undefined = none is. */
+  readonly snapshot: SnapshotProgress | undefined
   /** Whether the watch on etcd is open. */
   readonly sourceConnected: boolean
   /** etcd's version, undefined = not known (not permitted to ask, or never connected). */
@@ -38,6 +42,12 @@ export interface MirrorStatus {
   readonly lastVerifiedMs: number | undefined
   /** The failure that is being retried now; undefined = none. */
   readonly lastError: MirrorFailure | undefined
+}
+
+/** Keys of etcd, whether or not they are selected. */
+export interface SnapshotProgress {
+  readonly read: number
+  readonly total: number
 }
 
 export interface MirrorFailure {

@@ -52,6 +52,10 @@ export interface MirrorDocument {
   readonly keys: number
   /** `examples` is absent where key names are not shown. */
   readonly keyErrors: { readonly count: number; readonly examples?: readonly { key: string; reason: string }[] }
+  /** When consumers last got to see something new; null = not since the start of the process. */
+  readonly lastPublishedAt: string | null
+  /** Keys of the snapshot that is being taken, of those that etcd holds; null = none is. */
+  readonly snapshot: { readonly read: number; readonly total: number } | null
   readonly sourceConnected: boolean
   readonly serverVersion: string | null
   readonly lastKnownEqualAt: string | null
@@ -140,6 +144,8 @@ function mirrorDocument(mirror: MirrorStatus, showKeyNames: boolean): MirrorDocu
     epoch: mirror.epoch,
     keys: mirror.keys,
     keyErrors: showKeyNames ? { count, examples } : { count },
+    lastPublishedAt: mirror.lastPublishedMs === undefined ? null : new Date(mirror.lastPublishedMs).toISOString(),
+    snapshot: mirror.snapshot ?? null,
     sourceConnected: mirror.sourceConnected,
     serverVersion: mirror.serverVersion ?? null,
     lastKnownEqualAt: mirror.lastKnownEqualMs === undefined ? null : new Date(mirror.lastKnownEqualMs).toISOString(),

@@ -138,6 +138,11 @@ export const METRICS = {
       ({ result }) => ({ method: 'range', result }),
     ),
   },
+  etcd_mirror_kube_requests_total: {
+    type: 'counter',
+    labels: ['method', 'result'],
+    help: 'Requests to the Kubernetes API by method and result (ok or the error code); watches are not counted.',
+  },
   etcd_mirror_compactions_total: {
     type: 'counter',
     labels: ['result'],

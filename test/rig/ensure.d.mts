@@ -6,6 +6,14 @@ export interface EtcdPrograms {
   readonly etcdutl: string
 }
 
+/** The programs of one Kubernetes version. `kubectl` and `kube-controller-manager` are there in the newest only. */
+export interface KubernetesPrograms {
+  readonly version: string
+  readonly directory: string
+}
+
+export function ensureKubernetes(minor: '1.34' | '1.37', log?: (line: string) => void): Promise<KubernetesPrograms>
+
 /** The etcd releases that the tests know, one patch version each. */
 export type EtcdSeries = '3.4' | '3.5' | '3.6' | '3.7'
 

@@ -126,7 +126,8 @@ function refuseOccupied(files: FileSystem, layout: Layout): void {
   if (!isFree) throw foreign(layout, 'it is not empty and no mirror made it')
 }
 
-function parseOwner(bytes: Buffer): Owner | undefined {
+/** undefined = not what we write. */
+export function parseOwner(bytes: Buffer): Owner | undefined {
   try {
     const json: unknown = JSON.parse(bytes.toString('utf8'))
     if (!isRecord(json)) return undefined

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { COMMANDS } from '../../../src/commands/command-table.ts'
 import { type Commands, runProgram } from '../../../src/commands/program.ts'
 import { ConfigError } from '../../../src/config-files/config-error.ts'
 import { EtcdMirrorError } from '../../../src/util/etcd-mirror-error.ts'
@@ -25,12 +26,9 @@ async function runWith(
     flags = given
     return end()
   }
-  const commands: Commands = {
-    run: async () => command,
-    check: async () => command,
-    compact: async () => command,
-    schema: async () => command,
-  }
+  const commands = Object.fromEntries(
+    Object.keys(COMMANDS).map((name) => [name, async () => command]),
+  ) as unknown as Commands
   const code = await runProgram(args === '' ? [] : args.split(' '), commands, {
     signal,
     onHangup: () => {},
@@ -49,6 +47,7 @@ const DEFAULTS = {
   httpBind: undefined,
   logLevel: 'info',
   logFormat: 'json',
+  dryRun: false,
   oneTime: false,
   timeoutMs: undefined,
   shutdownGraceMs: 10_000,
@@ -61,13 +60,13 @@ describe('runProgram flags', () => {
   })
 
   test('check has no flags of run alone', async () => {
-    const { oneTime, timeoutMs, shutdownGraceMs, ...shared } = DEFAULTS
+    const { dryRun, oneTime, timeoutMs, shutdownGraceMs, ...shared } = DEFAULTS
     expect((await runWith('check')).flags).toEqual(shared)
   })
 
   test('every flag is taken over', async () => {
     const args =
-      'run --config c --etcd-config e --config-dir d --http-bind :1 --log-level debug --log-format text --one-time --timeout 1m30s --shutdown-grace=0'
+      'run --config c --etcd-config e --config-dir d --http-bind :1 --log-level debug --log-format text --dry-run --one-time --timeout 1m30s --shutdown-grace=0'
     expect((await runWith(args)).flags).toEqual({
       config: 'c',
       etcdConfig: 'e',
@@ -75,6 +74,7 @@ describe('runProgram flags', () => {
       httpBind: ':1',
       logLevel: 'debug',
       logFormat: 'text',
+      dryRun: true,
       oneTime: true,
       timeoutMs: 90_000,
       shutdownGraceMs: 0,
@@ -104,6 +104,7 @@ describe('runProgram flags', () => {
       httpBind: ':1',
       logLevel: 'warn',
       logFormat: 'text',
+      dryRun: false,
       oneTime: true,
       timeoutMs: 2000,
       shutdownGraceMs: 3000,
@@ -143,8 +144,11 @@ describe('runProgram flags', () => {
 
 describe('runProgram usage errors', () => {
   test.each([
-    ['', {}, 'missing command: run, check, compact or schema (see --help)'],
+    ['', {}, 'missing command: run, check, diff, verify, status, compact or schema (see --help)'],
     ['rn', {}, "unknown command 'rn' (Did you mean run?)"],
+    ['stats', {}, "unknown command 'stats' (Did you mean status?)"],
+    ['diff --show-value', {}, "unknown option '--show-value' (Did you mean --show-values?)"],
+    ['verify --show-values', {}, "unknown option '--show-values'"],
     ['run --confg x', {}, "unknown option '--confg' (Did you mean --config?)"],
     ['--config x run', {}, "unknown option '--config' here: flags stand after the command"],
     ['check --one-time', {}, "unknown option '--one-time'"],
@@ -186,6 +190,15 @@ describe('runProgram usage errors', () => {
     expect([help.code, help.stderr]).toEqual([0, ''])
     expect(help.stdout).toContain('--shutdown-grace <duration>')
     expect(help.stdout).toContain('default: 10s')
+  })
+
+  test.each(Object.entries(COMMANDS))('%s --help shows every example and exit code', async (name, definition) => {
+    const { stdout } = await runWith(`${name} --help`)
+    for (const { command, meaning } of definition.examples) {
+      expect(stdout).toContain(command)
+      expect(stdout).toContain(meaning)
+    }
+    for (const [code, meaning] of definition.exits) expect(stdout).toContain(`  ${code}   ${meaning}`)
   })
 })
 

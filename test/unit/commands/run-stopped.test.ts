@@ -10,6 +10,7 @@ const FLAGS: RunFlags = {
   logLevel: 'error',
   logFormat: 'json',
   warnings: [],
+  dryRun: false,
   oneTime: false,
   timeoutMs: undefined,
   shutdownGraceMs: 1000,

@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { COMMANDS } from '../../../src/commands/command-table.ts'
 import { EXIT_CODES } from '../../../src/commands/exit-code.ts'
 import { FLAGS } from '../../../src/commands/flag-table.ts'
-import { runProgram } from '../../../src/commands/program.ts'
+import { type Commands, runProgram } from '../../../src/commands/program.ts'
 import { isCompleteVersion } from '../../../src/replication/server-version.ts'
 import { METRICS } from '../../../src/util/metric-table.ts'
 import { parseQuantity } from '../../../src/util/quantity.ts'
@@ -41,7 +42,7 @@ test('README.md lists exactly the commands of the program', async () => {
   const none = async () => async () => 0
   await runProgram(
     ['--help'],
-    { run: none, check: none, compact: none, schema: none },
+    Object.fromEntries(Object.keys(COMMANDS).map((name) => [name, none])) as unknown as Commands,
     {
       signal: new AbortController().signal,
       onHangup: () => {},

@@ -119,6 +119,8 @@ describe('/status', () => {
           epoch: 0,
           keys: 3,
           keyErrors: { count: 2, examples: [{ key: '%00', reason: 'NUL' }] },
+          lastPublishedAt: '2026-01-02T03:03:59.000Z',
+          snapshot: null,
           sourceConnected: true,
           serverVersion: '3.6.5',
           lastKnownEqualAt: '2026-01-02T03:04:05.000Z',

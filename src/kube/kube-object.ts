@@ -1,0 +1,45 @@
+/** One entry of `metadata.managedFields`. */
+export interface ManagedFields {
+  readonly manager?: string
+  /** `Apply`: somebody who holds to what they wrote. `Update`: somebody who wrote it once. */
+  readonly operation?: string
+  readonly subresource?: string
+  readonly fieldsV1?: Readonly<Record<string, unknown>>
+}
+
+export interface OwnerReference {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly name: string
+  readonly uid: string
+  readonly controller?: boolean
+  readonly blockOwnerDeletion?: boolean
+}
+
+export interface ObjectMeta {
+  readonly name: string
+  readonly namespace?: string
+  readonly uid?: string
+  readonly resourceVersion?: string
+  readonly generation?: number
+  readonly deletionTimestamp?: string
+  readonly labels?: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string>>
+  readonly ownerReferences?: readonly OwnerReference[]
+  readonly managedFields?: readonly ManagedFields[]
+}
+
+/** Any object of the Kubernetes API. */
+export interface KubeObject {
+  readonly apiVersion?: string
+  readonly kind?: string
+  readonly metadata: ObjectMeta
+  readonly [field: string]: unknown
+}
+
+/** undefined = no object of the Kubernetes API. */
+export function asKubeObject(json: unknown): KubeObject | undefined {
+  if (typeof json !== 'object' || json === null || !('metadata' in json)) return undefined
+  const { metadata } = json
+  return typeof metadata === 'object' && metadata !== null ? (json as KubeObject) : undefined
+}

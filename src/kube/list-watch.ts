@@ -1,0 +1,93 @@
+import { Backoff } from '../util/backoff.ts'
+import type { Clock } from '../util/clock.ts'
+import type { KubeClient, ListQuery } from './kube-client.ts'
+import { KubeError } from './kube-error.ts'
+import { asKubeObject, type KubeObject } from './kube-object.ts'
+import { errorOfAnswer } from './kube-status.ts'
+
+/** A watch lives between so long and twice as long, so that a fleet does not renew at once. */
+const WATCH_SECONDS = 300
+
+export interface ListWatchOptions {
+  readonly client: KubeClient
+  readonly query: ListQuery
+  readonly clock: Clock
+  /** Everything there is, after each list. What was known before and is not in it is gone. */
+  readonly onList: (objects: readonly KubeObject[]) => void
+  readonly onChange: (object: KubeObject) => void
+  readonly onDelete: (object: KubeObject) => void
+  /** The list or the watch failed; it is tried again. */
+  readonly onError?: (error: KubeError) => void
+}
+
+/**
+ * Follows a collection of objects for as long as the signal lets it: list, watch with bookmarks, and whenever the watch
+ * ends go on from where it was; after 410 Gone list again. What is called must not throw.
+ */
+export class ListWatch {
+  readonly #options: ListWatchOptions
+  readonly #backoff = new Backoff({ firstMs: 200, maxMs: 15_000 })
+  /** Where the watch goes on; undefined = a list is needed. */
+  #resourceVersion: string | undefined
+
+  constructor(options: ListWatchOptions) {
+    this.#options = options
+  }
+
+  /** Runs until the signal aborts; never rejects with anything else than what is no failure of the API. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        this.#resourceVersion ??= await this.#list(signal)
+        await this.#watch(this.#resourceVersion, signal)
+      } catch (error) {
+        if (signal.aborted) return
+        if (!(error instanceof KubeError)) throw error
+        if (error.code === 'KubeGone') this.#resourceVersion = undefined
+        else this.#options.onError?.(error)
+        await this.#pause(error, signal)
+      }
+    }
+  }
+
+  async #list(signal: AbortSignal): Promise<string> {
+    const { client, query, onList } = this.#options
+    const objects: KubeObject[] = []
+    let resourceVersion = ''
+    for await (const page of client.list(query, signal)) {
+      objects.push(...page.items)
+      resourceVersion = page.resourceVersion
+    }
+    onList(objects)
+    return resourceVersion
+  }
+
+  async #watch(resourceVersion: string, signal: AbortSignal): Promise<void> {
+    const { client, query } = this.#options
+    const timeoutSeconds = Math.round(WATCH_SECONDS * (1 + Math.random()))
+    for await (const line of client.watch(query, { resourceVersion, timeoutSeconds }, signal)) {
+      this.#handle(line)
+      this.#backoff.reset()
+    }
+  }
+
+  #handle(line: string): void {
+    const { onChange, onDelete, query } = this.#options
+    const { type, object } = JSON.parse(line) as { readonly type?: string; readonly object?: unknown }
+    if (type === 'ERROR') {
+      const { code = 500 } = object as { readonly code?: number }
+      const answer = { status: code, retryAfter: undefined, body: JSON.stringify(object) }
+      throw errorOfAnswer(`watch ${query.resource.plural}`, answer)
+    }
+    const known = asKubeObject(object)
+    if (known === undefined) return
+    if (type === 'ADDED' || type === 'MODIFIED') onChange(known)
+    else if (type === 'DELETED') onDelete(known)
+    this.#resourceVersion = known.metadata.resourceVersion ?? this.#resourceVersion
+  }
+
+  async #pause({ code, retryAfterMs = 0 }: KubeError, signal: AbortSignal): Promise<void> {
+    const waitMs = code === 'KubeGone' ? 0 : this.#backoff.nextMs()
+    await this.#options.clock.sleep(Math.max(waitMs, retryAfterMs), signal).catch(() => undefined)
+  }
+}

@@ -1,0 +1,20 @@
+/** One path of a published copy that is not as etcd has it. */
+export interface CopyDifference {
+  readonly path: string
+  /** `added`: to be made; `removed`: to go; `type`: something else than a file stands there, such as a link. */
+  readonly kind: 'added' | 'changed' | 'removed' | 'mode' | 'type'
+  /** What stands there; undefined = nothing. */
+  readonly before: FileFacts | undefined
+  /** What should stand there; undefined = nothing. */
+  readonly after: FileFacts | undefined
+  /** When the key that belongs there got its value; undefined = it belongs to no key, or to many. */
+  readonly modRevision: number | undefined
+  /** What should stand there; undefined = nothing, or it was not asked for. */
+  readonly bytes: Buffer | undefined
+}
+
+export interface FileFacts {
+  readonly bytes: number
+  /** Permission bits. */
+  readonly mode: number
+}
