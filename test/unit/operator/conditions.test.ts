@@ -28,6 +28,8 @@ function running(part: Partial<MirrorStatus> & { error?: string } = {}) {
     stalenessMs: 10,
     maxStalenessMs: 0,
     lastVerifiedMs: undefined,
+    lastPublishedMs: undefined,
+    snapshot: undefined,
     lastError,
     ...rest,
   }
