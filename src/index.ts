@@ -6,6 +6,7 @@ export type { KeyValue as StoredKeyValue } from './etcd/key-value.ts'
 export type { EtcdOptions, TlsOptions } from './etcd/options.ts'
 export type { EtcdRpc } from './etcd/rpc.ts'
 export { UnavailableError } from './etcd/unavailable-error.ts'
+export type { AgentStatus, PluginState, PluginStatus, StatusWriter } from './library/agent-status.ts'
 export { MAX_KEY_BYTES } from './library/arguments.ts'
 export type { ConnectionConfig } from './library/connection-config.ts'
 export { type ConnectionDependencies, type ConnectionSettings, EtcdConnection } from './library/etcd-connection.ts'
@@ -31,6 +32,8 @@ export type {
   WatchEvent,
   WatchOptions,
 } from './library/key-value-watcher.ts'
+export type { ProbeDocument, ProbeName } from './library/probe-document.ts'
+export { StatusCheck, type StatusCheckOptions } from './library/status-check.ts'
 export type { Batch, Progress } from './replication/batch.ts'
 export type { Change } from './replication/change.ts'
 export { type RevisionStream, watchRevisions } from './replication/revisions.ts'

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import * as library from '../../../src/index.ts'
+import * as messages from '../../../src/proto.ts'
 import { Page, PROJECT } from './markdown.ts'
 
 const page = Page.read('docs/library.md')
@@ -17,6 +18,7 @@ const SEED_NAMES = [
   ...['NewWatcher', 'Compact', 'GetRevision', 'Close', 'WithTTL', 'WithClientLifetimeTTL', 'WithPrefix'],
   ...['GetChangeType', 'GetKey', 'GetPrevValue', 'GetRevision', 'GetNext', 'BytesKeyValIterator', 'BytesKeyIterator'],
   'BytesTxn',
+  ...['NewProtoWrapperEtcd', 'ProtoWrapperEtcd', 'ProtoBroker', 'ProtoTxn', 'ProtoWatcher', 'SerializerJSON'],
 ]
 
 interface Export {
@@ -38,13 +40,18 @@ function exportsOf(path: string): readonly Export[] {
   )
 }
 
-const all = exportsOf('src/index.ts')
+const broker = exportsOf('src/index.ts')
+const proto = exportsOf('src/proto.ts')
+const all = [...broker, ...proto]
 
 describe('docs/library.md', () => {
-  test('lists every export of the package, and nothing else, under "All exports"', () => {
-    const named = page.section('All exports').rows.flatMap(([cell]) => namesIn(cell))
-    expect(named.toSorted()).toEqual(all.map(({ name }) => name.split(' as ').at(-1)).toSorted())
-    expect(Object.keys(library).filter((name) => !named.includes(name))).toEqual([])
+  test.each([
+    ['All exports', broker, library],
+    ['Exports of etcd-mirror/proto', proto, messages],
+  ])('lists every export of the package, and nothing else, under "%s"', (heading, exported, module) => {
+    const named = page.section(heading).rows.flatMap(([cell]) => namesIn(cell))
+    expect(named.toSorted()).toEqual(exported.map(({ name }) => name.split(' as ').at(-1)).toSorted())
+    expect(Object.keys(module).filter((name) => !named.includes(name))).toEqual([])
   })
 
   test.each(SEED_NAMES)('has a row for the seed name %s', (name) => {
