@@ -9,7 +9,9 @@ export { UnavailableError } from './etcd/unavailable-error.ts'
 export type { AgentStatus, PluginState, PluginStatus, StatusWriter } from './library/agent-status.ts'
 export { MAX_KEY_BYTES } from './library/arguments.ts'
 export type { ConnectionConfig } from './library/connection-config.ts'
+export type { CampaignOptions } from './library/election.ts'
 export { type ConnectionDependencies, type ConnectionSettings, EtcdConnection } from './library/etcd-connection.ts'
+export type { Etcd3Client } from './library/etcd3-client.ts'
 export {
   type Bytes,
   type DeleteOptions,
@@ -32,6 +34,7 @@ export type {
   WatchEvent,
   WatchOptions,
 } from './library/key-value-watcher.ts'
+export type { Leader, Leadership } from './library/leadership.ts'
 export type { ProbeDocument, ProbeName } from './library/probe-document.ts'
 export { StatusCheck, type StatusCheckOptions } from './library/status-check.ts'
 export type { Batch, Progress } from './replication/batch.ts'

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import * as library from '../../../src/index.ts'
@@ -17,7 +17,7 @@ const SEED_NAMES = [
   ...['PutIfNotExists', 'CompareAndSwap', 'CompareAndDelete', 'Watch', 'NewBroker', 'NewBrokerWithAtomic'],
   ...['NewWatcher', 'Compact', 'GetRevision', 'Close', 'WithTTL', 'WithClientLifetimeTTL', 'WithPrefix'],
   ...['GetChangeType', 'GetKey', 'GetPrevValue', 'GetRevision', 'GetNext', 'BytesKeyValIterator', 'BytesKeyIterator'],
-  'BytesTxn',
+  ...['BytesTxn', 'CampaignInElection'],
   ...['NewProtoWrapperEtcd', 'ProtoWrapperEtcd', 'ProtoBroker', 'ProtoTxn', 'ProtoWatcher', 'SerializerJSON'],
 ]
 
@@ -77,4 +77,15 @@ test.each(all)('$name has a doc comment', ({ name, file }) => {
   const at = text.search(declaration)
   expect(at, `declared in ${file}`).toBeGreaterThan(-1)
   expect(text.slice(0, at).trimEnd().slice(-2)).toBe('*/')
+})
+
+test('docs/library.md: each weakness that is gone has a test that names it', () => {
+  const directory = join(PROJECT, 'test/integration')
+  const tests = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((path) =>
+    path.endsWith('.test.ts'),
+  )
+  const text = tests.map((path) => readFileSync(join(directory, path), 'utf8')).join('\n')
+  const numbers = page.section('Weaknesses that are gone').rows.map(([number = '']) => number)
+  expect(numbers.length).toBeGreaterThan(5)
+  expect(numbers.filter((number) => !new RegExp(`§${number}\\b`).test(text))).toEqual([])
 })
