@@ -90,13 +90,19 @@ export class EtcdCluster implements AsyncDisposable {
 
   /** Removes a member for good and lets a new one, without data, take its place. */
   async replace(member: Member): Promise<Member> {
+    await this.remove(member)
+    return await this.#add(this.#otherThan(member), [])
+  }
+
+  /** Removes a member for good. */
+  async remove(member: Member): Promise<void> {
     const other = this.#otherThan(member)
     await member.server.kill()
-    await other.etcdctl(['member', 'remove', member.id])
+    // Refused while the cluster does not know for sure that it would live on.
+    await eventually(() => other.etcdctl(['member', 'remove', member.id]), { timeoutMs: 60_000 })
     this.#servers.delete(member.name)
     this.#peerUrls.delete(member.name)
     this.#retired.push(member.server)
-    return await this.#add(other, [])
   }
 
   /** A fourth member that does not vote and refuses linearizable reads. */
