@@ -9,6 +9,7 @@ import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import type { Metrics } from '../util/metrics.ts'
 import { createSink } from './create-sink.ts'
+import type { KubeAccess } from './kube-access.ts'
 
 export interface MirrorContext {
   /** Of the program. */
@@ -16,6 +17,7 @@ export interface MirrorContext {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
+  readonly kube: Pick<KubeAccess, 'connect'>
 }
 
 export interface MirrorWiring {
