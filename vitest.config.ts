@@ -16,6 +16,16 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
+      {
+        test: {
+          name: 'guarantees',
+          include: ['test/guarantees/**/*.test.ts'],
+          globalSetup: 'test/rig/global-setup.ts',
+          pool: 'forks',
+          maxWorkers: 2,
+          testTimeout: 900_000,
+        },
+      },
     ],
   },
 })

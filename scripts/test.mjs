@@ -7,6 +7,7 @@ import { ensureCodec } from './codec.mjs'
 import { bold, fail, step } from './console.mjs'
 import { checkTypesAndStyle, runSuite } from './steps.mjs'
 
+const SUITES = ['unit', 'integration', 'guarantees']
 const { only, vitestArgs } = readArguments(process.argv.slice(2))
 await bootstrap(import.meta.url)
 
@@ -21,6 +22,7 @@ try {
     await step('etcd servers', () => ensureServers((line) => console.log(`  ${line}`)))
   }
   await suite('integration')
+  await suite('guarantees')
 } catch (error) {
   total.failed += 1
   console.error(error.message)
@@ -47,7 +49,7 @@ function readArguments(args) {
   const { tokens } = parseArgs({ args, options: { only: { type: 'string' } }, strict: false, tokens: true })
   const flag = tokens.find((token) => token.kind === 'option' && token.name === 'only')
   if (flag === undefined) return { only: undefined, vitestArgs: args }
-  if (!['unit', 'integration'].includes(flag.value)) fail('--only takes unit or integration')
+  if (!SUITES.includes(flag.value)) fail(`--only takes one of ${SUITES.join(', ')}`)
   const vitestArgs = args.toSpliced(flag.index, flag.inlineValue ? 1 : 2)
   return { only: flag.value, vitestArgs }
 }

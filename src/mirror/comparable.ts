@@ -1,8 +1,17 @@
 import { CompactedError } from '../etcd/compacted-error.ts'
+import type { ResponseHeader } from '../etcd/messages.ts'
 import type { EtcdRpc } from '../etcd/rpc.ts'
 import { assertSameStore, proveIdentity } from '../replication/identity.ts'
 import type { Position } from '../replication/position.ts'
 import { prefixRange } from '../replication/prefix-range.ts'
+import { unchangedUpTo } from '../replication/state-proof.ts'
+
+export interface ComparableOptions {
+  readonly signal: AbortSignal
+  readonly maxBehind: number
+  /** The server may have lost events: then a difference is no sign of a reset. Default false. */
+  readonly mayLoseEvents?: boolean
+}
 
 /**
  * The newest position at which etcd holds what it held at `applied`, so that a snapshot taken there can be compared with a
@@ -15,16 +24,19 @@ export async function comparablePosition(
   rpc: EtcdRpc,
   prefix: Buffer,
   applied: Position,
-  { signal, maxBehind }: { readonly signal: AbortSignal; readonly maxBehind: number },
+  { signal, maxBehind, mayLoseEvents = false }: ComparableOptions,
 ): Promise<Position | undefined> {
-  const minModRevision = applied.revision + 1
-  const request = { ...prefixRange(prefix), minModRevision, keysOnly: true, limit: 1 }
-  const { header, kvs, count } = await rpc.unary('range', request, { signal })
-  assertSameStore(applied, header)
-  if (kvs.length === 0 && count === applied.keyCount) return { ...applied, revision: header.revision }
-  if (header.revision - applied.revision > maxBehind) return undefined
+  let head = 0
+  const check = (header: ResponseHeader) => {
+    assertSameStore(applied, header)
+    head = header.revision
+  }
+  const unchanged = await unchangedUpTo(rpc, prefixRange(prefix), applied, { signal, check })
+  if (unchanged !== undefined) return { ...applied, revision: unchanged }
+  if (head - applied.revision > maxBehind) return undefined
   try {
-    await proveIdentity(rpc, prefix, applied, { signal })
+    // What lost events left out is what the comparison is to find.
+    await proveIdentity(rpc, prefix, applied, { signal, mayLoseEvents })
     return applied
   } catch (error) {
     if (error instanceof CompactedError) return undefined

@@ -1,13 +1,11 @@
 import { CompactedError } from '../etcd/compacted-error.ts'
-import { readHead } from '../replication/head.ts'
-import { proveIdentity } from '../replication/identity.ts'
 import type { Position } from '../replication/position.ts'
-import { readServerVersion } from '../replication/server-version.ts'
 import { type Snapshot, takeSnapshot } from '../replication/snapshot.ts'
 import type { Backoff } from '../util/backoff.ts'
 import type { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
 import { Notifier } from '../util/notifier.ts'
 import type { Admission } from './admission.ts'
+import { catchUpLimit } from './catch-up-limit.ts'
 import { comparablePosition } from './comparable.ts'
 import { Comparison, type Drift } from './drift.ts'
 import { Follower } from './follower.ts'
@@ -16,15 +14,14 @@ import { FreshnessLoop } from './freshness-loop.ts'
 import { GuardError } from './guard-error.ts'
 import type { MirrorOptions } from './mirror-options.ts'
 import type { MirrorState } from './mirror-state.ts'
-import { ResyncNeeded, type ResyncReason } from './resync-needed.ts'
+import { ReadSoFar } from './read-so-far.ts'
+import type { ResyncReason } from './resync-needed.ts'
 import type { Difference, MergedBatch, SnapshotSource, Totals, WriteResult } from './sink.ts'
 import { SinkError } from './sink-error.ts'
 import { overlaidSource, pinnedSource, type SourceContext } from './snapshot-sources.ts'
+import { StreamProof } from './stream-proof.ts'
 import { VerifyLoop } from './verify-loop.ts'
 
-/** The server replays some 6,000 revisions a second and lists 100,000 keys in half a second. */
-const CATCH_UP_REVISIONS = 1000
-const KEYS_PER_CATCH_UP_REVISION = 30
 /** From this mean size of a value on, cutting large answers costs less than holding them. */
 const FRAGMENT_MEAN_BYTES = 4096
 
@@ -84,8 +81,8 @@ export class FollowPhase {
   /** Goes on behind `position`, once the store is proven to be the one it was taken from. */
   async resume(position: Position, signal: AbortSignal): Promise<never> {
     this.#options.state.enter('Connecting')
-    const prove = (current: Position, proveSignal: AbortSignal) => this.#prove(current, proveSignal)
-    await using follower = this.#open(position, false, prove, signal)
+    const proof = new StreamProof(this.#options)
+    await using follower = this.#open(position, false, proof, signal)
     this.#written = position
     return await this.#run(follower, signal)
   }
@@ -101,13 +98,10 @@ export class FollowPhase {
     state.snapshotBegins(snapshot.count)
     admission.admitCount(snapshot)
     const start = this.#startOf(snapshot)
-    await using follower = this.#open(
-      start,
-      meanSize(snapshot) >= FRAGMENT_MEAN_BYTES,
-      this.#proveFrom(snapshot, start),
-      signal,
-    )
-    await this.#restore(snapshot, start, follower, signal)
+    const progress = new ReadSoFar(prefix)
+    const fragment = meanSize(snapshot) >= FRAGMENT_MEAN_BYTES
+    await using follower = this.#open(start, fragment, new StreamProof(this.#options, { start, progress }), signal)
+    await this.#restore({ snapshot, start, progress }, follower, signal)
     metrics.add('etcd_mirror_resync_total', { mirror: name, reason })
     metrics.observe(
       'etcd_mirror_snapshot_duration_seconds',
@@ -124,9 +118,9 @@ export class FollowPhase {
 
   /** The revision at which a snapshot shows exactly what the copy should hold; undefined = etcd has none any more. */
   async #rebase(signal: AbortSignal): Promise<number | undefined> {
-    const { rpc, prefix } = this.#options
+    const { rpc, prefix, state } = this.#options
     if (this.#base === undefined) return undefined
-    const options = { signal, maxBehind: catchUpLimit(this.#base) }
+    const options = { signal, maxBehind: catchUpLimit(this.#base), mayLoseEvents: !state.trustsProgress }
     const position = await comparablePosition(rpc, prefix, this.#base, options)
     this.#base = position ?? this.#base
     return position?.revision
@@ -140,18 +134,13 @@ export class FollowPhase {
     return { epoch: isReset ? epoch + 1 : epoch, clusterId: id, revision, raftTerm, keyCount: count, anchor: undefined }
   }
 
-  #open(
-    position: Position,
-    fragment: boolean,
-    prove: (position: Position, signal: AbortSignal) => Promise<void>,
-    signal: AbortSignal,
-  ): Follower {
+  #open(position: Position, fragment: boolean, proof: StreamProof, signal: AbortSignal): Follower {
     const { rpc, prefix, clock, metrics, name, state, beat, admission } = this.#options
     this.#follower = new Follower({
       rpc,
       prefix,
       position,
-      prove,
+      prove: (current, proveSignal) => proof.prove(current, proveSignal),
       fragment,
       clock,
       signal,
@@ -182,36 +171,16 @@ export class FollowPhase {
     if (this.#connections > 1 && resyncAfterReconnect) this.requestResync('reconnect')
   }
 
-  /** The snapshot itself is the proof for the first stream; until it is complete, its first page has to do. */
-  #proveFrom(snapshot: Snapshot, start: Position): (position: Position, signal: AbortSignal) => Promise<void> {
-    let first = true
-    return async (position, signal) => {
-      if (first) {
-        first = false
-        await this.#readVersion(signal)
-        return
-      }
-      await this.#prove(position.anchor ? position : { ...start, anchor: snapshot.firstAnchor }, signal)
-    }
-  }
-
-  async #prove(position: Position, signal: AbortSignal): Promise<void> {
-    const { rpc, prefix } = this.#options
-    await this.#readVersion(signal)
-    if (!(await proveIdentity(rpc, prefix, position, { signal }))) throw new ResyncNeeded('unproven')
-    const head = await readHead(rpc, prefix, { signal })
-    if (head.revision - position.revision > catchUpLimit(position)) throw new ResyncNeeded('behind')
-  }
-
-  async #readVersion(signal: AbortSignal): Promise<void> {
-    this.#options.state.sawServerVersion(await readServerVersion(this.#options.rpc, { signal }))
-  }
-
-  async #restore(snapshot: Snapshot, start: Position, follower: Follower, signal: AbortSignal): Promise<void> {
+  async #restore(
+    { snapshot, start, progress }: StartedSnapshot,
+    follower: Follower,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { rpc, prefix, logger, name } = this.#options
     const context = { rpc, prefix, follower, signal }
     try {
-      return await this.#restoreFrom(pinnedSource(snapshot, start, { ...context, select: this.#selector() }), signal)
+      const selecting = { ...context, select: this.#selector() }
+      return await this.#restoreFrom(pinnedSource(snapshot, start, progress, selecting), signal)
     } catch (error) {
       if (!(error instanceof CompactedError)) throw error
       logger.info(
@@ -373,8 +342,11 @@ export class FollowPhase {
   }
 }
 
-function catchUpLimit({ keyCount }: Position): number {
-  return Math.max(CATCH_UP_REVISIONS, keyCount / KEYS_PER_CATCH_UP_REVISION)
+interface StartedSnapshot {
+  readonly snapshot: Snapshot
+  /** Where the watch starts. */
+  readonly start: Position
+  readonly progress: ReadSoFar
 }
 
 function meanSize({ firstPage }: Snapshot): number {

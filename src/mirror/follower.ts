@@ -67,6 +67,11 @@ export class Follower {
     return this.#tracker.position
   }
 
+  /** Answers of the watch so far, of any kind, whether they were new or not. */
+  get answers(): number {
+    return this.#stream.answers
+  }
+
   /** Changes whenever something was received, confirmed or failed. */
   get changed(): Notifier {
     return this.#changed

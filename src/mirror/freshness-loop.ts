@@ -1,6 +1,7 @@
 import { StoreResetError } from '../replication/store-reset-error.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Notifier } from '../util/notifier.ts'
+import { Doubts } from './doubts.ts'
 import type { Drift } from './drift.ts'
 import type { Follower } from './follower.ts'
 import type { Freshness } from './freshness.ts'
@@ -8,8 +9,6 @@ import type { MirrorState } from './mirror-state.ts'
 import { ResyncNeeded } from './resync-needed.ts'
 
 const MAX_INTERVAL_MS = 60_000
-/** A prefix that changes all the time may never show two equal answers: so many are taken for a loss, not for a race. */
-const DOUBTS_UNTIL_DRIFT = 2
 
 export interface FreshnessLoopOptions {
   readonly follower: Follower
@@ -34,8 +33,7 @@ export interface FreshnessLoopOptions {
  */
 export class FreshnessLoop {
   readonly #options: FreshnessLoopOptions
-  #doubts = 0
-  #doubtedRevision = 0
+  readonly #doubts = new Doubts()
 
   constructor(options: FreshnessLoopOptions) {
     this.#options = options
@@ -62,22 +60,24 @@ export class FreshnessLoop {
     const at = { wallMs: clock.now(), monotonicMs: clock.monotonic() }
     const head = await freshness.head(signal)
     state.observed(head.revision)
-    if (!(await freshness.reach(head.revision, signal))) return this.#doubt()
-    this.#doubts = 0
-    if (!(await writtenUpTo(head.revision, signal))) return
+    const reading = await freshness.readAnchor(signal)
+    const revision = Math.max(head.revision, reading?.revision ?? 0)
+    if (!(await freshness.reach(revision, signal)) || !freshness.assertAnchor(reading)) return this.#doubt()
+    this.#doubts.clear()
+    if (!(await writtenUpTo(revision, signal))) return
     state.knownEqual(at)
     onEqual()
   }
 
   /** The store says that something changed, and no event came. */
   #doubt(): void {
-    const { follower, state, drift } = this.#options
+    const { follower, state, drift, clock } = this.#options
     if (!state.status().sourceConnected) return
     const { revision } = follower.received
-    this.#doubts = revision === this.#doubtedRevision ? this.#doubts + 1 : 1
-    this.#doubtedRevision = revision
-    if (this.#doubts < DOUBTS_UNTIL_DRIFT) return
-    drift.found('etcd did not deliver every event; taking a snapshot')
+    const doubt = { revision, answers: follower.answers, atMs: clock.monotonic(), isTrusted: state.trustsProgress }
+    const finding = this.#doubts.add(doubt)
+    if (finding === 'none') return
+    if (finding === 'lost') drift.found('etcd did not deliver every event; taking a snapshot')
     follower.requestResync('lost')
   }
 

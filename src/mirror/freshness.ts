@@ -1,7 +1,12 @@
+import type { ResponseHeader } from '../etcd/messages.ts'
 import type { EtcdRpc } from '../etcd/rpc.ts'
+import { sameAnchor } from '../replication/anchor.ts'
 import { type Head, readHead } from '../replication/head.ts'
 import { assertSameStore } from '../replication/identity.ts'
+import type { Anchor } from '../replication/position.ts'
 import { prefixRange } from '../replication/prefix-range.ts'
+import { unchangedUpTo } from '../replication/state-proof.ts'
+import { StoreResetError } from '../replication/store-reset-error.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Follower } from './follower.ts'
 
@@ -15,6 +20,14 @@ export interface FreshnessOptions {
   readonly follower: Follower
   readonly trustsProgress: () => boolean
   readonly clock: Clock
+}
+
+/** What one read of the anchor's key found. */
+export interface AnchorReading {
+  readonly anchor: Anchor
+  /** Of the store, when it was read. */
+  readonly revision: number
+  readonly isSame: boolean
 }
 
 /** What is known to be true about a follower, by reads of the store itself. */
@@ -36,6 +49,29 @@ export class Freshness {
     assertSameStore(before, head)
     follower.sawRaftTerm(head.raftTerm)
     return head
+  }
+
+  /**
+   * What the store has of the follower's anchor now; undefined = the follower has none. A store that was reset without a
+   * disconnect, as behind a proxy, and has overtaken us shows nowhere else: see `assertAnchor`.
+   */
+  async readAnchor(signal: AbortSignal): Promise<AnchorReading | undefined> {
+    const { rpc, follower } = this.#options
+    const { anchor } = follower.received
+    if (!anchor) return undefined
+    const { header, kvs } = await rpc.unary('range', { key: anchor.key }, { signal })
+    return { anchor, revision: header.revision, isSame: sameAnchor(anchor, kvs[0]) }
+  }
+
+  /**
+   * To be called once everything up to the reading's revision was received: an anchor that no event has replaced must have
+   * been there. Throws `StoreResetError` when it was not; resolves to false when lost events may be the reason.
+   */
+  assertAnchor(reading: AnchorReading | undefined): boolean {
+    const { follower, trustsProgress } = this.#options
+    if (!reading || reading.isSame || follower.received.anchor !== reading.anchor) return true
+    if (trustsProgress()) throw new StoreResetError('the newest key that is known is not there')
+    return false
   }
 
   /**
@@ -61,12 +97,10 @@ export class Freshness {
   async proveUnchanged(signal: AbortSignal): Promise<boolean> {
     const { rpc, prefix, follower } = this.#options
     const before = follower.received
-    const minModRevision = before.revision + 1
-    const request = { ...prefixRange(prefix), minModRevision, keysOnly: true, limit: 1 }
-    const { header, kvs, count } = await rpc.unary('range', request, { signal })
-    assertSameStore(before, header)
-    if (kvs.length > 0 || count !== before.keyCount) return false
-    follower.confirm(header.revision)
+    const check = (header: ResponseHeader) => assertSameStore(before, header)
+    const revision = await unchangedUpTo(rpc, prefixRange(prefix), before, { signal, check })
+    if (revision === undefined) return false
+    follower.confirm(revision)
     return true
   }
 

@@ -10,6 +10,7 @@ import { readAhead } from '../replication/read-ahead.ts'
 import type { Snapshot } from '../replication/snapshot.ts'
 import type { Follower } from './follower.ts'
 import type { Freshness } from './freshness.ts'
+import type { ReadSoFar } from './read-so-far.ts'
 import type { SnapshotSource } from './sink.ts'
 
 /** Pages wait in memory up to here, so that paging keeps etcd's pace and not the target's. */
@@ -25,24 +26,28 @@ export interface SourceContext {
 }
 
 /** The snapshot as it is: all pages at one revision. */
-export function pinnedSource(snapshot: Snapshot, position: Position, context: SourceContext): SnapshotSource {
+export function pinnedSource(
+  snapshot: Snapshot,
+  position: Position,
+  progress: ReadSoFar,
+  context: SourceContext,
+): SnapshotSource {
   const { rpc, prefix, follower, signal } = context
-  let anchor: Anchor | undefined
-  let read = 0
 
   async function* counted(): AsyncGenerator<readonly KeyValue[]> {
     for await (const page of snapshot.pages) {
-      read += page.length
-      anchor = newestAnchor(page, anchor)
+      follower.throwIfFailed()
+      progress.add(page)
       yield context.select(page)
     }
+    progress.complete()
   }
   return {
     pages: readAhead(counted(), { signal, sizeOf: sizeOfPage, limit: READ_AHEAD_BYTES }),
     async finish() {
       follower.throwIfFailed()
-      const complete: Position = { ...position, keyCount: read, anchor }
-      // A store that was reset between two pages would have given us halves of two histories.
+      const complete: Position = { ...position, ...progress.state }
+      // What was read before a disconnect was proven then; the rest is proven now.
       await proveIdentity(rpc, prefix, complete, { signal })
       follower.offerAnchor(complete.anchor)
       return { changes: [], position: complete }

@@ -2,7 +2,7 @@ import type { KeyValue } from '../etcd/key-value.ts'
 import type { RangeResponse } from '../etcd/messages.ts'
 import type { CallOptions, EtcdRpc } from '../etcd/rpc.ts'
 import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
-import type { KeyRange } from './prefix-range.ts'
+import { type KeyRange, keyAfter } from './prefix-range.ts'
 
 /** Small, because nothing is known of the values yet: 256 values of 1 MiB would be refused after etcd had read them. */
 const FIRST_LIMIT = 16
@@ -74,9 +74,4 @@ export class PageReader {
     const wanted = Math.floor(this.#limit * Math.min(GROWTH, BUDGET_BYTES / bytes))
     this.#limit = Math.min(MAX_LIMIT, Math.max(1, wanted))
   }
-}
-
-/** The smallest key that is greater than `key`. */
-function keyAfter(key: Buffer): Buffer {
-  return Buffer.concat([key, Buffer.from([0])])
 }

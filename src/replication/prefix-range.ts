@@ -22,3 +22,8 @@ export function prefixRange(prefix: Buffer): KeyRange {
   }
   return { key: prefix, rangeEnd: NUL }
 }
+
+/** The smallest key that is greater than `key`. */
+export function keyAfter(key: Buffer): Buffer {
+  return Buffer.concat([key, NUL])
+}

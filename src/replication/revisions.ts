@@ -34,6 +34,8 @@ export interface RevisionStream extends AsyncIterable<Batch | Progress> {
   requestProgress(): void
   /** The caller knows that nothing happened under the prefix up to `revision`: streams need not start below it. */
   confirm(revision: number): void
+  /** Answers of the server so far, of any kind, whether they were new or not. */
+  readonly answers: number
 }
 
 /**
@@ -49,6 +51,7 @@ export interface RevisionStream extends AsyncIterable<Batch | Progress> {
  */
 export function watchRevisions(rpc: EtcdRpc, prefix: Buffer, from: number, options: RevisionsOptions): RevisionStream {
   let open: WatchDuplex | undefined
+  let answers = 0
   const resume = new Resume(from, options.fragment ?? false)
   const { signal, prevKv = false, onState, clock = systemClock, backoff = new Backoff() } = options
 
@@ -58,6 +61,7 @@ export function watchRevisions(rpc: EtcdRpc, prefix: Buffer, from: number, optio
     try {
       duplex.create({ ...prefixRange(prefix), startRevision: resume.revision, fragment: resume.fragment, prevKv })
       for await (const response of duplex.responses) {
+        answers += 1
         if (response.canceled) throw watchCancelError(response)
         if (response.created) {
           open = duplex
@@ -90,6 +94,9 @@ export function watchRevisions(rpc: EtcdRpc, prefix: Buffer, from: number, optio
     [Symbol.asyncIterator]: revisions,
     requestProgress: () => open?.requestProgress(),
     confirm: (revision) => resume.confirm(revision),
+    get answers() {
+      return answers
+    },
   }
 }
 
@@ -125,12 +132,18 @@ class Resume {
 
   *#batch(events: readonly WatchEvent[]): Generator<Batch> {
     const changes: Change[] = []
-    let newest = this.revision + 1
+    let newest = this.revision
+    const keys = new Set<string>()
     for (const event of events) {
+      const { key, modRevision } = event.kv
       // A server that goes back in time repeats what was delivered (etcd-io/etcd#15271).
-      if (event.kv.modRevision < newest) continue
-      newest = event.kv.modRevision
-      changes.push(changeOf(event))
+      if (modRevision < newest || modRevision <= this.revision) continue
+      if (modRevision > newest) keys.clear()
+      newest = modRevision
+      // A revision changes a key once: what comes again is a duplicate, and would be counted twice.
+      const known = keys.size
+      keys.add(key.toString('latin1'))
+      if (keys.size > known) changes.push(changeOf(event))
     }
     if (changes.length === 0) return
     this.revision = newest

@@ -1,9 +1,7 @@
 import type { KeyValue } from '../etcd/key-value.ts'
 import type { ResponseHeader } from '../etcd/messages.ts'
 import type { EtcdRpc } from '../etcd/rpc.ts'
-import { newestAnchor } from './anchor.ts'
 import { PageReader } from './page-reader.ts'
-import type { Anchor } from './position.ts'
 import { prefixRange } from './prefix-range.ts'
 
 /** All keys of a prefix at one revision. */
@@ -14,8 +12,6 @@ export interface Snapshot {
   /** Keys under the prefix at that revision. */
   readonly count: number
   readonly firstPage: readonly KeyValue[]
-  /** The newest put of the first page; undefined when the prefix is empty. */
-  readonly firstAnchor: Anchor | undefined
   /** Ascending by key; single use. Throws `CompactedError` when etcd gave the revision up meanwhile. */
   readonly pages: AsyncIterable<readonly KeyValue[]>
 }
@@ -38,6 +34,5 @@ export async function takeSnapshot(
     if (first.kvs.length > 0) yield first.kvs
     while (!reader.done) yield (await reader.next({ signal, revision })).kvs
   }
-  const firstAnchor = newestAnchor(first.kvs, undefined)
-  return { header: first.header, revision, count: first.count, firstPage: first.kvs, firstAnchor, pages: pages() }
+  return { header: first.header, revision, count: first.count, firstPage: first.kvs, pages: pages() }
 }

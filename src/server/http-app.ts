@@ -1,10 +1,11 @@
 import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express'
 
+import type { AgentStatus } from '../library/agent-status.ts'
+import { type ProbeName, probeDocument } from '../library/probe-document.ts'
 import { escapeControl } from '../observe/escape-control.ts'
 import type { HealthKind, HealthRegistry } from '../observe/health-registry.ts'
 import type { Logger } from '../util/logger.ts'
 import { probeReport } from './probe-report.ts'
-import { type SeedHealth, type SeedProbe, seedProbeBody, seedProbePasses } from './seed-health.ts'
 import { statusDocument } from './status-document.ts'
 import type { StatusReport } from './status-report.ts'
 
@@ -13,7 +14,7 @@ export interface HttpSources {
   readonly health: HealthRegistry
   readonly metrics: { readonly contentType: string; render(): Promise<string> }
   readonly status: () => StatusReport
-  readonly seedHealth: () => SeedHealth
+  readonly seedHealth: () => AgentStatus
 }
 
 export interface HttpAppOptions extends HttpSources {
@@ -29,7 +30,7 @@ const PROBES: Readonly<Record<string, HealthKind>> = {
   startupz: 'startup',
 }
 
-const SEED_PROBES: readonly SeedProbe[] = ['liveness', 'readiness']
+const SEED_PROBES: readonly ProbeName[] = ['liveness', 'readiness']
 
 const INDEX = `etcd-mirror
 /livez      the process works (also /healthz); ?verbose lists the checks
@@ -88,10 +89,10 @@ function probe(health: HealthRegistry, name: string, kind: HealthKind): RequestH
   }
 }
 
-function seedProbe(seedHealth: () => SeedHealth, name: SeedProbe): RequestHandler {
+function seedProbe(seedHealth: () => AgentStatus, name: ProbeName): RequestHandler {
   return (_request, response) => {
-    const health = seedHealth()
-    sendJson(response, seedProbePasses(name, health) ? 200 : 500, seedProbeBody(name, health))
+    const { statusCode, body } = probeDocument(name, seedHealth())
+    sendJson(response, statusCode, body)
   }
 }
 

@@ -1,6 +1,7 @@
+import type { AgentStatus, PluginState } from '../library/agent-status.ts'
+import { StatusCheck } from '../library/status-check.ts'
 import type { MirrorStatus } from '../mirror/mirror-status.ts'
 import type { Clock } from '../util/clock.ts'
-import type { SeedHealth, SeedState } from './seed-health.ts'
 import { isSourceFailure } from './source-failure.ts'
 
 export interface SeedHealthTrackerOptions {
@@ -9,43 +10,33 @@ export interface SeedHealthTrackerOptions {
 }
 
 interface Observed {
-  readonly state: SeedState
-  readonly error: string | undefined
+  readonly state: PluginState
+  readonly error?: string
 }
 
+/** The one plugin of the process, by the seed's name. */
+const PLUGIN = 'etcd'
+
 /**
- * Derives the seed's health from the mirrors' status and remembers when it changed. As in the seed, a change is another
- * state or another error text, and what is known is as old as the last look.
+ * The seed's health of a process that mirrors: what the probes of our own know of the mirrors, seen as the seed sees it.
+ * As in the seed, a change is another state or another error text, and what is known is as old as the last look.
  */
 export class SeedHealthTracker {
-  readonly #version: string
-  readonly #clock: Pick<Clock, 'now'>
-  readonly #startedAt: Date
-  #observed: Observed = { state: 'Init', error: undefined }
-  #lastChange: Date
+  readonly #check: StatusCheck
 
   constructor({ version, clock }: SeedHealthTrackerOptions) {
-    this.#version = version
-    this.#clock = clock
-    this.#startedAt = new Date(clock.now())
-    this.#lastChange = this.#startedAt
+    this.#check = new StatusCheck({ buildVersion: version, clock })
+    this.#check.register(PLUGIN)
   }
 
   /** Looks at the mirrors now. */
-  observe(mirrors: readonly MirrorStatus[]): SeedHealth {
-    const now = new Date(this.#clock.now())
+  observe(mirrors: readonly MirrorStatus[]): AgentStatus {
+    const [before] = this.#check.status().plugins
     const seen = etcdState(mirrors)
     // Init is only the time before the first answer: a mirror that takes a new snapshot has not lost etcd.
-    const next = seen.state === 'Init' ? this.#observed : seen
-    if (next.state !== this.#observed.state || next.error !== this.#observed.error) this.#lastChange = now
-    this.#observed = next
-    return {
-      ...next,
-      buildVersion: this.#version,
-      startedAt: this.#startedAt,
-      lastChange: this.#lastChange,
-      lastUpdate: now,
-    }
+    const { state, error } = seen.state === 'Init' ? { state: before?.state ?? 'Init', error: before?.error } : seen
+    this.#check.report(PLUGIN, state, error)
+    return this.#check.status()
   }
 }
 
@@ -57,9 +48,6 @@ function etcdState(mirrors: readonly MirrorStatus[]): Observed {
       !sourceConnected && lastError !== undefined && isSourceFailure(lastError),
   )
   // The reason alone: both probes answer everybody, and a message may say more than everybody should know.
-  if (lost !== undefined) return { state: 'Error', error: lost.lastError?.reason }
-  return {
-    state: mirrors.length > 0 && mirrors.every((mirror) => mirror.sourceConnected) ? 'Ok' : 'Init',
-    error: undefined,
-  }
+  if (lost?.lastError !== undefined) return { state: 'Error', error: lost.lastError.reason }
+  return { state: mirrors.length > 0 && mirrors.every((mirror) => mirror.sourceConnected) ? 'Ok' : 'Init' }
 }

@@ -27,6 +27,7 @@ const VENDORS: Readonly<Record<string, RegExp>> = {
   '@grpc/grpc-js': /^(etcd|embedded)\//,
   protobufjs: /^(etcd|embedded)\//,
   long: /^(etcd|embedded)\//,
+  '@bufbuild/protobuf': /^library\/proto\//,
   pino: /^observe\//,
   'prom-client': /^observe\//,
   express: /^server\//,
@@ -88,6 +89,14 @@ const rules: Readonly<Record<string, Rule>> = {
       .map(({ from, name }) => `${from} imports ${name}`)
   },
 
+  'only the package export of that name needs a peer that users may leave out': (tree) => {
+    const always = tree.reachableFrom(EXPORTS.filter((file) => file !== 'proto.ts'))
+    return pathsOf(tree)
+      .flatMap((file) => tree.packageImports(file))
+      .filter(({ from, name }) => always.has(from) && name === '@bufbuild/protobuf')
+      .map(({ from, name }) => `${from} imports ${name}`)
+  },
+
   'no file is longer than 400 lines': (tree) =>
     pathsOf(tree).filter(
       (file) => (tree.files.get(file) ?? '').split('\n').length > 401 && !file.includes('/generated/'),
@@ -113,10 +122,11 @@ test('every rule notices a source tree that breaks it', () => {
     'mirror/second.ts': "/** Both ways. */\nexport { a, type B } from './mirror.ts'\nexport * from './x.ts'\n",
     'compactor/compactor.ts': "// import { y } from 'commander'\nimport pino from 'pino'\n",
     'index.ts': "export * from './library/x.ts'",
-    'library/x.ts': "import { z } from 'zod'\nimport 'express/lib/x.js'",
+    'library/x.ts': "import { z } from 'zod'\nimport 'express/lib/x.js'\nimport './proto/y.ts'",
+    'library/proto/y.ts': "import '@bufbuild/protobuf/wkt'",
     'etcd/long.ts': '\n'.repeat(401),
   })
-  const manifest = { dependencies: { zod: '1' }, devDependencies: { express: '1' } }
+  const manifest = { dependencies: { zod: '1', '@bufbuild/protobuf': '1' }, devDependencies: { express: '1' } }
   expect(Object.values(rules).map((rule) => rule(tree, manifest))).toEqual([
     ['attic/x.ts'],
     ['util/upwards.ts imports mirror/mirror.ts', 'mirror/sideways.ts imports compactor/compactor.ts'],
@@ -124,6 +134,7 @@ test('every rule notices a source tree that breaks it', () => {
     ['mirror/second.ts'],
     ['compactor/compactor.ts imports pino', 'library/x.ts imports express'],
     ['compactor/compactor.ts imports pino', 'library/x.ts imports express'],
+    ['library/proto/y.ts imports @bufbuild/protobuf'],
     ['etcd/long.ts'],
   ])
 })

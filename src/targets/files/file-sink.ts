@@ -66,8 +66,8 @@ export interface FileSinkOptions {
 
 /**
  * A sink that publishes a prefix as a tree of files. Layout Snapshot: `<root>/current` is a symbolic link to the complete
- * tree of one revision, and is replaced as one. Layout InPlace: `<root>/<key path>`, each file replaced as one. Work is synchronous in slices of some milliseconds. Nothing is flushed to disk: a
- * crash of the process loses nothing, after one of the machine the position is not trusted and a snapshot is compared.
+ * tree of one revision, and is replaced as one. Layout InPlace: `<root>/<key path>`, each file replaced as one. Work goes in
+ * slices of some milliseconds. Nothing is flushed to disk: after a crash of the machine a snapshot is compared.
  */
 export function createFileSink(options: FileSinkOptions): Sink {
   return new FileSink(options)
@@ -106,6 +106,7 @@ interface Opened {
   projection: Projection | undefined
 }
 
+const ANEW = 'A snapshot makes the copy anew.'
 type Shown = Pick<WriteResult, 'published' | 'keyErrors' | 'totals'>
 
 class FileSink implements Sink {
@@ -192,9 +193,9 @@ class FileSink implements Sink {
       const { publisher } = opened
       const keyErrors = opened.keyErrors.copy()
       const { projection } = opened
-      if (projection === undefined) throw this.#broken('its values are not known', 'A snapshot makes the copy anew.')
-      const paths = projection.take(changes.map(toKeyChange), keyErrors)
-      const wanted = [...paths, ...(await projection.outputs(position, signal))]
+      if (projection === undefined) throw this.#broken('its values are not known', ANEW)
+      const taken = projection.take(changes.map(toKeyChange), keyErrors)
+      const wanted = [...taken, ...(await projection.outputs(position, signal))]
       const difference = await this.#sliced(this.#difference(opened, wanted), signal)
       const differing = difference.changes
       const content = addTo(opened.content, difference)
@@ -232,6 +233,7 @@ class FileSink implements Sink {
   async close(): Promise<void> {
     const opened = this.#opened
     this.#opened = undefined
+    this.#projections.close()
     await opened?.background.stop()
     opened?.lock.release()
   }
@@ -282,9 +284,7 @@ class FileSink implements Sink {
   /** The opened root, with a state that consumers see and that `position` does not lie before. */
   async #published(position: Position, signal: AbortSignal): Promise<Opened> {
     const opened = this.#opened ?? (await this.#takeOver(signal))
-    if (!opened.publisher.isPublished) {
-      throw this.#broken('no complete state is published there', 'A snapshot makes the copy anew.')
-    }
+    if (!opened.publisher.isPublished) throw this.#broken('no complete state is published there', ANEW)
     assertDirectories(this.#files, this.#layout, this.#options.layout)
     this.#refuseStepBack(opened, position)
     return opened

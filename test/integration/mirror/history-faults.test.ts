@@ -219,3 +219,79 @@ describe.each(['3.4', '3.6'] as const)('etcd %s restored to an older revision', 
     expect(await watcher.faults(rig.writer.log, rig.prefix, { before: former })).toEqual([])
   })
 })
+
+describe.each(['3.4', '3.6'] as const)(
+  'etcd %s restored from a backup that has the newest change we know',
+  (version) => {
+    /** A mirror whose position is beyond its newest key, because only others wrote; and a backup from in between. */
+    async function makeForkable(names: readonly string[]) {
+      const etcd = await startEtcd({ version })
+      const backup = await makeTempDir('backup')
+      const proxy = await startTcpProxy(etcd.clientPort)
+      const rig = await MirrorRig.make(etcd, { endpoint: proxy.endpoint, mirror: { maxStaleness: '600ms' } })
+      const writeElsewhere = () => etcd.etcdctl(['put', '/other/key', 'x'])
+      await rig.writer.fill(names)
+      await writeElsewhere()
+      const backupRevision = await rig.writer.head()
+      await etcd.kill()
+      await etcd.copyDataDir(join(backup.path, 'data'))
+      await etcd.restart()
+      await rig.writer.reconnect()
+      for (let index = 0; index < 5; index++) await writeElsewhere()
+      const head = await rig.writer.head()
+      const mirror = rig.run()
+      await eventually(async () => expect((await rig.status()).appliedRevision).toBe(head))
+      return {
+        rig,
+        mirror,
+        /** `write` forks the history behind the mirror's position; then the store overtakes it. */
+        async fork(write: () => Promise<unknown>) {
+          disconnect(proxy)
+          await etcd.kill()
+          await etcd.replaceDataDir(join(backup.path, 'data'))
+          await etcd.restart()
+          await rig.writer.reconnect(backupRevision)
+          await write()
+          while ((await rig.writer.head()) <= head) await writeElsewhere()
+          await proxy.accept()
+        },
+        async [Symbol.asyncDispose]() {
+          await rig[Symbol.asyncDispose]()
+          await proxy[Symbol.asyncDispose]()
+          await etcd[Symbol.asyncDispose]()
+          await backup[Symbol.asyncDispose]()
+        },
+      }
+    }
+
+    /** An old server may have lost the events instead: the copy is mended without a new epoch. */
+    const resync = version === '3.4' ? 'unproven' : 'reset'
+
+    test('a change behind the position is found, although the newest key that is known is there', async () => {
+      await using setup = await makeForkable(manyNames(20))
+      const { rig, fork } = setup
+      await fork(() => rig.writer.put('0000/000003'))
+      await eventually(async () => expect(await rig.metric('etcd_mirror_resync_total', { reason: resync })).toBe(1))
+      await eventually(() => rig.expectCopy())
+      expect(await rig.metric('etcd_mirror_drift_detected_total')).toBe(resync === 'reset' ? 0 : 1)
+    })
+
+    test('the first key of an empty prefix is found, too', async () => {
+      await using setup = await makeForkable([])
+      const { rig, fork } = setup
+      await fork(() => rig.writer.put('first'))
+      await eventually(async () => expect(await rig.metric('etcd_mirror_resync_total', { reason: resync })).toBe(1))
+      await eventually(() => rig.expectCopy())
+    })
+
+    test('no change behind the position is no reset: the mirror goes on', async () => {
+      await using setup = await makeForkable(manyNames(20))
+      const { rig, fork } = setup
+      await fork(async () => {})
+      await rig.writer.put('0000/000003')
+      await rig.expectSettledCopy()
+      expect(await rig.metric('etcd_mirror_resync_total')).toBe(1)
+      expect(await rig.metric('etcd_mirror_epoch')).toBe(0)
+    })
+  },
+)

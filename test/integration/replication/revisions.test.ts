@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { newestAnchor } from '../../../src/replication/anchor.ts'
 import { readHead } from '../../../src/replication/head.ts'
 import { proveIdentity } from '../../../src/replication/identity.ts'
 import { type RevisionsOptions, watchRevisions } from '../../../src/replication/revisions.ts'
@@ -174,9 +175,10 @@ describe.each(['3.4', '3.6'] as const)('watchRevisions on etcd %s', (version) =>
     const { writer, direct, prefix, stop } = await setUp({ seed: 10 })
     await writer.write(20, stop.signal)
     await direct.unary('put', { key: Buffer.concat([prefix, Buffer.from('anchor')]), value: prefix }, never)
-    const { header, revision, count, firstAnchor } = await takeSnapshot(direct, prefix, never)
+    const { header, revision, count, pages } = await takeSnapshot(direct, prefix, never)
+    const anchor = newestAnchor((await Array.fromAsync(pages)).flat(), undefined)
     const { clusterId, raftTerm } = header
-    const position = { epoch: 0, clusterId, raftTerm, revision, keyCount: count, anchor: firstAnchor }
+    const position = { epoch: 0, clusterId, raftTerm, revision, keyCount: count, anchor }
     expect(await proveIdentity(direct, prefix, position, never)).toBe(true)
     await writer.write(20, stop.signal)
     expect(await proveIdentity(direct, prefix, position, never)).toBe(true)

@@ -274,7 +274,7 @@ describe('mirror.yaml faults', () => {
     ],
     [
       oneMirror({ files: 'root: /m\n        render: [{}]' }),
-      ['mirror.yaml:7:18: mirrors[0].target.files.render[0]: must hold exactly one of: tree, document'],
+      ['mirror.yaml:7:18: mirrors[0].target.files.render[0]: must hold exactly one of: tree, document, template'],
     ],
     [
       oneMirror({ files: 'root: /m\n        render: [{ documents: {} }]' }),

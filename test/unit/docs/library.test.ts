@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import * as library from '../../../src/index.ts'
+import * as messages from '../../../src/proto.ts'
 import { Page, PROJECT } from './markdown.ts'
 
 const page = Page.read('docs/library.md')
@@ -16,7 +17,10 @@ const SEED_NAMES = [
   ...['PutIfNotExists', 'CompareAndSwap', 'CompareAndDelete', 'Watch', 'NewBroker', 'NewBrokerWithAtomic'],
   ...['NewWatcher', 'Compact', 'GetRevision', 'Close', 'WithTTL', 'WithClientLifetimeTTL', 'WithPrefix'],
   ...['GetChangeType', 'GetKey', 'GetPrevValue', 'GetRevision', 'GetNext', 'BytesKeyValIterator', 'BytesKeyIterator'],
-  'BytesTxn',
+  ...['BytesTxn', 'CampaignInElection'],
+  ...['NewProtoWrapperEtcd', 'ProtoWrapperEtcd', 'ProtoBroker', 'ProtoTxn', 'ProtoWatcher', 'SerializerJSON'],
+  ...['Plugin', 'NewPlugin', 'DefaultPlugin', 'Option', 'UseDeps', 'Deps', 'Init', 'AfterInit', 'Disabled'],
+  ...['OnConnect', 'GetPluginName', 'RawAccess', 'StatusCheck', 'DoResync'],
 ]
 
 interface Export {
@@ -38,13 +42,18 @@ function exportsOf(path: string): readonly Export[] {
   )
 }
 
-const all = exportsOf('src/index.ts')
+const broker = exportsOf('src/index.ts')
+const proto = exportsOf('src/proto.ts')
+const all = [...broker, ...proto]
 
 describe('docs/library.md', () => {
-  test('lists every export of the package, and nothing else, under "All exports"', () => {
-    const named = page.section('All exports').rows.flatMap(([cell]) => namesIn(cell))
-    expect(named.toSorted()).toEqual(all.map(({ name }) => name.split(' as ').at(-1)).toSorted())
-    expect(Object.keys(library).filter((name) => !named.includes(name))).toEqual([])
+  test.each([
+    ['All exports', broker, library],
+    ['Exports of etcd-mirror/proto', proto, messages],
+  ])('lists every export of the package, and nothing else, under "%s"', (heading, exported, module) => {
+    const named = page.section(heading).rows.flatMap(([cell]) => namesIn(cell))
+    expect(named.toSorted()).toEqual(exported.map(({ name }) => name.split(' as ').at(-1)).toSorted())
+    expect(Object.keys(module).filter((name) => !named.includes(name))).toEqual([])
   })
 
   test.each(SEED_NAMES)('has a row for the seed name %s', (name) => {
@@ -70,4 +79,15 @@ test.each(all)('$name has a doc comment', ({ name, file }) => {
   const at = text.search(declaration)
   expect(at, `declared in ${file}`).toBeGreaterThan(-1)
   expect(text.slice(0, at).trimEnd().slice(-2)).toBe('*/')
+})
+
+test('docs/library.md: each weakness that is gone has a test that names it', () => {
+  const files = ['test/integration', 'test/unit/library'].flatMap((directory) =>
+    readdirSync(join(PROJECT, directory), { recursive: true, encoding: 'utf8' }).map((path) => join(directory, path)),
+  )
+  const tests = files.filter((path) => path.endsWith('.test.ts'))
+  const text = tests.map((path) => readFileSync(join(PROJECT, path), 'utf8')).join('\n')
+  const numbers = page.section('Weaknesses that are gone').rows.map(([number = '']) => number)
+  expect(numbers.length).toBeGreaterThan(5)
+  expect(numbers.filter((number) => !new RegExp(`§${number}\\b`).test(text))).toEqual([])
 })

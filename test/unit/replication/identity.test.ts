@@ -34,7 +34,13 @@ interface Store {
   readonly header?: Partial<ResponseHeader>
   readonly found?: KeyValue | undefined
   readonly count?: number
+  /** A live key that was changed after the anchor. */
+  readonly newer?: KeyValue
   readonly failure?: Error
+}
+
+function rangeOf({ newer, count = 5 }: Store, { minModRevision = Number.POSITIVE_INFINITY }: RangeRequest) {
+  return { kvs: newer && newer.modRevision >= minModRevision ? [newer] : [], more: false, count }
 }
 
 function rpcOf(store: Store, requests: RangeRequest[] = []): EtcdRpc {
@@ -42,7 +48,7 @@ function rpcOf(store: Store, requests: RangeRequest[] = []): EtcdRpc {
     requests.push(request)
     const header = { ...sameHeader, ...store.header }
     if (store.failure) throw store.failure
-    if (request.countOnly) return { header, kvs: [], more: false, count: store.count ?? 5 }
+    if (request.rangeEnd) return { header, ...rangeOf(store, request) }
     const found = 'found' in store ? store.found : kv
     return { header, kvs: found ? [found] : [], more: false, count: found ? 1 : 0 }
   }
@@ -52,7 +58,10 @@ function rpcOf(store: Store, requests: RangeRequest[] = []): EtcdRpc {
   }
 }
 
-const prove = (store: Store, at = position) => proveIdentity(rpcOf(store), prefix, at, { signal })
+const prove = (store: Store, at = position, options: { mayLoseEvents?: boolean } = {}) =>
+  proveIdentity(rpcOf(store), prefix, at, { signal, ...options })
+const newer = { ...kv, key: Buffer.from('/p/b'), modRevision: 25 }
+const empty = { ...position, keyCount: 0, anchor: undefined }
 
 describe('proveIdentity', () => {
   test('is true for the same history, read linearizably at the applied revision inside the prefix', async () => {
@@ -60,12 +69,35 @@ describe('proveIdentity', () => {
     expect(await proveIdentity(rpcOf({}, requests), prefix, position, { signal })).toBe(true)
     expect(requests).toMatchObject([
       { key: kv.key, revision: 30 },
-      { key: prefix, rangeEnd: Buffer.from('/p0'), revision: 30, countOnly: true },
+      { key: prefix, rangeEnd: Buffer.from('/p0'), revision: 30, minModRevision: 21, keysOnly: true, limit: 1 },
     ])
     expect(requests.some(({ serializable }) => serializable)).toBe(false)
   })
 
-  test('is false when there is no anchor, without a read', async () => {
+  test('only counts when nothing can have been put after the anchor', async () => {
+    const requests: RangeRequest[] = []
+    const atAnchor = { ...position, revision: 20 }
+    expect(await proveIdentity(rpcOf({}, requests), prefix, atAnchor, { signal })).toBe(true)
+    expect(requests[1]).toMatchObject({ countOnly: true })
+    expect(requests[1]).not.toHaveProperty('minModRevision')
+  })
+
+  test('an empty prefix is proven by being empty, and by nothing else', async () => {
+    const requests: RangeRequest[] = []
+    expect(await proveIdentity(rpcOf({ count: 0 }, requests), prefix, empty, { signal })).toBe(true)
+    expect(requests).toMatchObject([{ key: prefix, revision: 30, countOnly: true }])
+    await expect(prove({ count: 1 }, empty)).rejects.toMatchObject({ code: 'StoreReset' })
+    await expect(prove({ count: 0, header: { revision: 29 } }, empty)).rejects.toMatchObject({ code: 'StoreReset' })
+  })
+
+  test('keys that we do not know prove nothing about a server that may lose events, another anchor does', async () => {
+    expect(await prove({ newer }, position, { mayLoseEvents: true })).toBe(false)
+    expect(await prove({ count: 4 }, position, { mayLoseEvents: true })).toBe(false)
+    const other = prove({ found: undefined }, position, { mayLoseEvents: true })
+    await expect(other).rejects.toMatchObject({ code: 'StoreReset' })
+  })
+
+  test('is false when there are keys and no anchor, without a read', async () => {
     const requests: RangeRequest[] = []
     const unproven = { ...position, anchor: undefined }
     expect(await proveIdentity(rpcOf({}, requests), prefix, unproven, { signal })).toBe(false)
@@ -82,6 +114,7 @@ describe('proveIdentity', () => {
     ['the anchor in another version', { found: { ...kv, version: 2 } }],
     ['another value of the anchor alone', { found: { ...kv, value: Buffer.from('two') } }],
     ['another number of keys', { count: 4 }],
+    ['a live key that was put after the anchor', { newer }],
     ['a future revision', { failure: new EtcdMirrorError('FutureRevision', 'x', false) }],
   ])('finds a reset by %s', async (_what, store) => {
     await expect(prove(store)).rejects.toMatchObject({ code: 'StoreReset', retryable: false })

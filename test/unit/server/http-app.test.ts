@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest'
-
+import type { PluginState } from '../../../src/library/agent-status.ts'
 import { createMetrics } from '../../../src/observe/metrics-registry.ts'
-import type { SeedState } from '../../../src/server/seed-health.ts'
 import { failure, mirrorStatus } from './mirror-status-sample.ts'
-import { HAS_IPV6, REPORT, runningServer, SEED_HEALTH } from './running-server.ts'
+import { HAS_IPV6, REPORT, runningServer, seedHealth } from './running-server.ts'
 
 const ENDPOINTS = ['/livez', '/healthz', '/readyz', '/startupz', '/metrics', '/status', '/liveness', '/readiness']
 
@@ -195,13 +194,13 @@ describe('/status', () => {
 })
 
 describe("the seed's probes", () => {
-  test.each<[SeedState, number, number, object]>([
+  test.each<[PluginState, number, number, object]>([
     ['Init', 200, 500, {}],
     ['Ok', 200, 200, { state: 1 }],
     ['Error', 500, 500, { state: 2, error: 'Unavailable' }],
   ])('in state %s: liveness %i, readiness %i, and the JSON of cn-infra', async (state, live, ready, plugin) => {
     const error = state === 'Error' ? 'Unavailable' : undefined
-    const { get } = await runningServer({ seedHealth: () => ({ ...SEED_HEALTH, state, error }) })
+    const { get } = await runningServer({ seedHealth: () => seedHealth(state, error) })
     const times = { last_change: 1767323045, last_update: 1767323049 }
     const { error: _, ...agent } = plugin as { error?: string }
     const flat = {

@@ -3,10 +3,10 @@ import { networkInterfaces } from 'node:os'
 import { text } from 'node:stream/consumers'
 import { onTestFinished } from 'vitest'
 
+import type { AgentStatus, PluginState } from '../../../src/library/agent-status.ts'
 import { HealthRegistry } from '../../../src/observe/health-registry.ts'
 import { createMetrics } from '../../../src/observe/metrics-registry.ts'
 import { type HttpServerOptions, startHttpServer } from '../../../src/server/http-server.ts'
-import type { SeedHealth } from '../../../src/server/seed-health.ts'
 import type { StatusReport } from '../../../src/server/status-report.ts'
 import { captureLog } from '../observe/capture-log.ts'
 
@@ -23,13 +23,19 @@ export const REPORT: StatusReport = {
   mirrors: [],
 }
 
-export const SEED_HEALTH: SeedHealth = {
-  buildVersion: '1.2.3',
-  state: 'Ok',
-  error: undefined,
-  startedAt: new Date('2026-01-02T03:04:00.900Z'),
-  lastChange: new Date('2026-01-02T03:04:05.900Z'),
-  lastUpdate: new Date('2026-01-02T03:04:09.900Z'),
+/** What the seed's probes show while etcd is in this state. */
+export function seedHealth(state: PluginState, error?: string): AgentStatus {
+  const lastChange = new Date('2026-01-02T03:04:05.900Z')
+  const lastUpdate = new Date('2026-01-02T03:04:09.900Z')
+  return {
+    buildVersion: '1.2.3',
+    state,
+    startedAt: new Date('2026-01-02T03:04:00.900Z'),
+    lastChange,
+    lastUpdate,
+    plugins: [{ name: 'etcd', state, error, lastChange, lastUpdate }],
+    nonFatalPlugins: [],
+  }
 }
 
 /** Containers often have IPv4 alone; the server must work there too. */
@@ -44,7 +50,7 @@ export async function runningServer(differing: Partial<HttpServerOptions> = {}) 
     health,
     metrics: createMetrics(),
     status: () => REPORT,
-    seedHealth: () => SEED_HEALTH,
+    seedHealth: () => seedHealth('Ok'),
     logger: log.logger,
     ...differing,
   })

@@ -31,14 +31,18 @@ describe('SeedHealthTracker', () => {
     health.observe([following])
     expect(health.observe([starting]).state).toBe('Ok')
     health.observe([lost])
-    expect(health.observe([starting])).toMatchObject({ state: 'Error', error: 'Unavailable' })
+    expect(health.observe([starting])).toMatchObject({
+      state: 'Error',
+      plugins: [{ name: 'etcd', state: 'Error', error: 'Unavailable' }],
+    })
   })
 
   test('dates the last change by state and error, and the last update by the look', () => {
     const { clock, health } = tracker()
     const times = (mirrors: MirrorStatus[], nowMs: number) => {
       clock.nowMs = nowMs
-      const { startedAt, lastChange, lastUpdate } = health.observe(mirrors)
+      const { startedAt, lastUpdate, plugins } = health.observe(mirrors)
+      const lastChange = plugins[0]?.lastChange ?? startedAt
       return [startedAt, lastChange, lastUpdate].map((time) => time.getTime())
     }
     expect(times([starting], 2000)).toEqual([1000, 1000, 2000])

@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import fc from 'fast-check'
+import { StatusCheck } from '../../../../src/library/status-check.ts'
 import { HealthRegistry } from '../../../../src/observe/health-registry.ts'
 import { createMetrics } from '../../../../src/observe/metrics-registry.ts'
 import { startHttpServer } from '../../../../src/server/http-server.ts'
@@ -90,10 +91,7 @@ async function start(): Promise<number> {
       const config = { loadedAt: at, files: [], usesAcceptedCopy: false, lastReload: undefined }
       return { version: '1', startedAt: at, config, compaction: undefined, mirrors: [] }
     },
-    seedHealth: () => {
-      const at = new Date(0)
-      return { buildVersion: '1', state: 'Ok', error: undefined, startedAt: at, lastChange: at, lastUpdate: at }
-    },
+    seedHealth: () => new StatusCheck({ buildVersion: '1' }).status(),
     logger: silentLogger,
   })
   return address.port

@@ -1,0 +1,11 @@
+import type { Arena } from './arena.ts'
+import type { Random } from './random.ts'
+
+/** One thing that goes wrong, and is mended again before `strike` resolves. */
+export interface Fault {
+  /** Such as `cut`; unique. */
+  readonly name: string
+  /** Whether this round has what it takes. Default: it has. */
+  readonly suits?: (arena: Arena) => boolean
+  readonly strike: (arena: Arena, random: Random) => Promise<void>
+}
