@@ -172,6 +172,10 @@ export const METRICS = {
     type: 'counter',
     labels: ['method', 'result'],
     help: 'Requests to the Kubernetes API by method and result (ok or the error code); watches are not counted.',
+    initial: byResult('ok', 'KubeUnavailable', 'KubeThrottled', 'KubeDenied', 'KubeConflict').map(({ result }) => ({
+      method: 'PATCH',
+      result,
+    })),
   },
   etcd_mirror_compactions_total: {
     type: 'counter',
