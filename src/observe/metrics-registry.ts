@@ -12,8 +12,11 @@ export interface MetricsRegistry {
   readonly metrics: Metrics
   /** Of the page. */
   readonly contentType: string
-  /** Brings every series of a mirror into being at its start value, so that rates and absences are right from the start. Idempotent. */
-  declareMirror(name: string): void
+  /**
+   * Brings every series of a mirror into being at its start value, so that rates and absences are right from the start.
+   * Idempotent. `histograms` (default true): those too.
+   */
+  declareMirror(name: string, options?: { readonly histograms?: boolean }): void
   /** Takes every series of a mirror away: it is not configured any more and reports nothing more. */
   forgetMirror(name: string): Promise<void>
   /** Called at the start of every render, to set the gauges that are functions of the present. Must not throw. */
@@ -31,8 +34,8 @@ export function createMetrics(): MetricsRegistry {
   return {
     contentType: registry.contentType,
     metrics: reportTo(instruments),
-    declareMirror(name) {
-      for (const it of instruments.values()) it.declareMirror(name)
+    declareMirror(name, { histograms = true } = {}) {
+      for (const it of instruments.values()) if (histograms || !it.isHistogram) it.declareMirror(name)
     },
     async forgetMirror(name) {
       await Promise.all([...instruments.values()].map((it) => it.forgetMirror(name)))
@@ -48,6 +51,7 @@ export function createMetrics(): MetricsRegistry {
 }
 
 interface Instrument {
+  readonly isHistogram: boolean
   record(labels: Labels, value: number): void
   declareMirror(name: string): void
   forgetMirror(name: string): Promise<void>
@@ -66,12 +70,14 @@ function reportTo(instruments: ReadonlyMap<string, Instrument>): Metrics {
 function instrument(registry: Registry, name: string, definition: MetricDefinition): Instrument {
   const { record, declare, forget } = vendorMetric(registry, name, definition)
   const { labels, initial } = definition
+  const isHistogram = definition.type === 'histogram'
   if (!labels.includes('mirror')) {
     for (const at of initial ?? []) declare(at)
-    return { record, declareMirror() {}, async forgetMirror() {} }
+    return { isHistogram, record, declareMirror() {}, async forgetMirror() {} }
   }
   const seen = new Set<string>()
   return {
+    isHistogram,
     record,
     declareMirror(mirror) {
       if (seen.has(mirror)) return
