@@ -69,7 +69,7 @@ export class MirrorRunner {
     await this.#end(key)
     const client = await wanted.connection.lease()
     const mirror = this.#mirrorOf(key, wanted, client)
-    this.#options.metrics.declareMirror(key, { histograms: false })
+    this.#options.metrics.declareMirror(key, { sparse: true })
     this.#running.set(key, { wanted, client, mirror })
     this.#supervisor.start(mirror)
   }
