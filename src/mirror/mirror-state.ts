@@ -50,6 +50,7 @@ export class MirrorState {
   /** A guard keeps the copy as it is. */
   #hold: MirrorFailure | undefined
   #seedFailure: MirrorFailure | undefined
+  readonly #hookFailures = new Map<string, MirrorFailure>()
 
   constructor(options: MirrorStateOptions) {
     this.#options = options
@@ -79,13 +80,14 @@ export class MirrorState {
       stalenessMs: this.#equal && clock.monotonic() - this.#equal.monotonicMs,
       maxStalenessMs,
       lastVerifiedMs: this.#verifiedMs,
-      lastError:
-        this.#targetFailure ??
-        (fault && this.#describe(fault)) ??
-        this.#hold ??
-        this.#seedFailure ??
-        this.#sourceFailure,
+      lastError: this.#firstFailure(fault),
     }
+  }
+
+  #firstFailure(fault: SinkError | undefined): MirrorFailure | undefined {
+    const copy = fault && this.#describe(fault)
+    const failure = this.#targetFailure ?? copy ?? this.#hold ?? this.#seedFailure ?? this.#sourceFailure
+    return failure ?? [...this.#hookFailures.values()][0]
   }
 
   #shownPhase(): MirrorPhase {
@@ -283,6 +285,16 @@ export class MirrorState {
     }
     this.#hold = this.#describe(error, this.#hold)
     this.#report()
+  }
+
+  /** A hook failed after a publish, or, undefined, went well again. Its runs are logged where they are made. */
+  hookResult(hook: string, failure: Error | undefined): void {
+    const before = this.#hookFailures.get(hook)
+    this.#hookFailures.delete(hook)
+    if (failure === undefined) return
+    const message = `Cannot run the hook ${hook}: ${failure.message}`
+    const hint = 'The log has what the hook printed. It is tried again by its retries, and with the next publish.'
+    this.#hookFailures.set(hook, this.#describe(new EtcdMirrorError('HookFailed', message, true, { hint }), before))
   }
 
   stopped(): void {

@@ -7,15 +7,16 @@ import type {
   RestoreOptions,
   Sink,
   SnapshotSource,
-  Totals,
   WriteOptions,
   WriteResult,
 } from '../../mirror/sink.ts'
 import { SinkError } from '../../mirror/sink-error.ts'
 import type { Position } from '../../replication/position.ts'
 import { Semaphore } from '../../util/semaphore.ts'
-import { type Data, DataObject, type DataObjectTarget } from './data-object.ts'
+import { DataObject, type DataObjectTarget } from './data-object.ts'
 import { DataObjectReport } from './data-object-report.ts'
+import type { Opened, Rendered } from './data-object-state.ts'
+import { totalsOf } from './data-object-state.ts'
 import { DataRendering } from './data-rendering.ts'
 import { DriftWatch } from './drift-watch.ts'
 import { tooLarge, toTargetError } from './kube-fault.ts'
@@ -25,9 +26,8 @@ import { ObjectWriter } from './object-writer.ts'
 import { PrefixState, restOf, type StateChange, stateFrom } from './prefix-state.ts'
 import { PublishPace } from './publish-pace.ts'
 import { toStateChange } from './state-change.ts'
-import { contentHash, isBehind, type StoredState, storedStateOf } from './stored-state.ts'
+import { contentHash, isBehind, storedStateOf } from './stored-state.ts'
 import { type ObjectSinkOptions, TargetSession } from './target-session.ts'
-import type { KeyRefusal } from './tree-data.ts'
 
 /** A position alone is written so seldom: an idle mirror in a busy etcd costs the API server nothing. */
 const PROGRESS_MS = 300_000
@@ -37,32 +37,6 @@ const CLOSE_MS = 3000
 
 export interface DataObjectSinkOptions extends ObjectSinkOptions {
   readonly target: DataObjectTarget
-}
-
-/** A complete state and what it looks like. */
-interface Rendered {
-  readonly state: PrefixState
-  readonly data: Data
-  readonly refused: readonly KeyRefusal[]
-}
-
-/** What is known while the object is ours. */
-interface Opened {
-  readonly ref: ObjectRef
-  readonly client: KubeClient
-  readonly writer: ObjectWriter
-  readonly drift: DriftWatch
-  /** What stands there, as far as is known. */
-  live: KubeObject | 'absent' | undefined
-  /** What the watch has shown last. */
-  seen: KubeObject | 'absent' | undefined
-  /** What consumers should see; undefined = not known before a snapshot. */
-  shown: Rendered | undefined
-  published: StoredState['published'] | undefined
-  /** As it stands in the object. */
-  stored: StoredState | undefined
-  storedMs: number
-  position: Position | undefined
 }
 
 /** A sink that keeps a prefix in one ConfigMap or Secret: every write is the whole object, at one revision. */
@@ -398,8 +372,4 @@ export class DataObjectSink implements Sink {
       throw toTargetError(error, this.#target)
     }
   }
-}
-
-function totalsOf({ state, data }: Rendered): Totals {
-  return { keys: state.keys, bytes: dataBytes(data) }
 }
