@@ -31,10 +31,9 @@ async function restore(
     const head = await writer.head()
     await observer.reach(head)
     await store.kill()
-    await store.restoreSnapshot(path, bump > 0 ? [`--bump-revision=${bump}`, '--mark-compacted'] : [])
     timeline.wentBackTo(revision)
     observer.wentBackTo(revision + bump)
-    await store.start()
+    await store.restoreSnapshot(path, bump > 0 ? [`--bump-revision=${bump}`, '--mark-compacted'] : [])
     return head
   })
   if (overtakes) while ((await writer.head()) <= former) await sleep(50)
