@@ -11,6 +11,8 @@ import { Volume } from '../support/volume.ts'
 import { eventually } from '../support/wait.ts'
 
 export const READER_GRACE_MS = 250
+/** A third of it is how often the mirror proves that its copy is fresh. */
+const MAX_STALENESS = '6s'
 /** More than any copy needs. */
 export const VOLUME_SIZE = '1g'
 /** In the volume. */
@@ -140,5 +142,5 @@ function mirrorYaml({ prefix, verifyEvery }: MirrorUnderTestOptions, root: strin
   const target = { files: { root, readerGrace: `${READER_GRACE_MS}ms` } }
   // Guards against accidents have tests of their own: here everything is deleted on purpose.
   const safety = { refuseEmpty: false, maxDeletePercent: 100 }
-  return { mirrors: [{ name: 'app', prefix, target, safety, verifyEvery }] }
+  return { mirrors: [{ name: 'app', prefix, target, safety, verifyEvery, maxStaleness: MAX_STALENESS }] }
 }

@@ -1,4 +1,5 @@
 import { makeTempDir } from '../support/temp-dir.ts'
+import { eventually } from '../support/wait.ts'
 import type { Arena } from './arena.ts'
 import { writeCredentials } from './credentials.ts'
 import { EngineUnderTest } from './engine-under-test.ts'
@@ -29,7 +30,7 @@ export async function openArena(store: Store, random: Random): Promise<OpenArena
   const timeline = new Timeline()
   const observer = stack.use(await Observer.open(direct, PREFIX, timeline))
   const writer = stack.use(await StoreWriter.open(direct, PREFIX, timeline))
-  await writer.put(LASTING_KEY, Buffer.from('from the beginning'))
+  await eventually(() => writer.put(LASTING_KEY, Buffer.from('from the beginning')), { timeoutMs: 60_000 })
   const verifyEvery = store.losesEvents ? '5s' : '1h'
   const mirror = stack.use(await MirrorUnderTest.make({ conf: broken, prefix: PREFIX, verifyEvery }))
   mirror.start()

@@ -1,5 +1,7 @@
+import { eventually } from '../support/wait.ts'
 import type { Fault } from './fault.ts'
 import { GUARANTEES, type Guarantee, judge, NEEDS_A_SOUND_SERVER } from './judge.ts'
+import { LEASED_PREFIX } from './key-space.ts'
 import { type HauntOptions, haunt } from './nemesis.ts'
 import { type OpenArena, openArena } from './open-arena.ts'
 import { Values } from './operations.ts'
@@ -44,6 +46,8 @@ export async function runRound({ seed, store, faults, ...haunting }: RoundOption
 
 async function finish(arena: OpenArena, random: Random): Promise<RoundRecord> {
   const values = new Values('of the end')
+  // Nothing changes by itself any more.
+  await eventually(() => arena.writer.deletePrefix(LEASED_PREFIX), { timeoutMs: 120_000 })
   const complaints = [...(await awaitRest(arena, values.small(random)))]
   const restarts: SeenRestart[] = []
   if (complaints.length === 0) {
@@ -51,8 +55,8 @@ async function finish(arena: OpenArena, random: Random): Promise<RoundRecord> {
     restarts.push(restart)
     complaints.push(...more)
   }
-  await arena.observer.reach(await arena.writer.head())
   await arena.readers.stop()
+  await arena.observer.reach(await arena.writer.head())
   return {
     eras: arena.timeline.settle(),
     roots: [...arena.readers.recorder.seen, arena.engine.sink.seen],
