@@ -41,7 +41,24 @@ function rewriteDeclarations(directory) {
 async function buildCommand() {
   const { build: bundle } = await import('esbuild')
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  const { metafile } = await bundle({
+  const common = {
+    absWorkingDir: root,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node22.19',
+    sourcemap: 'linked',
+    sourcesContent: false,
+    // Bundled CommonJS packages call require for Node's own modules.
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'\nconst require = __createRequire(import.meta.url)",
+    },
+    legalComments: 'none',
+    logLevel: 'error',
+    metafile: true,
+  }
+  const command = await bundle({
+    ...common,
     // By way of stdin only the entry gets the first line; a banner would go into every chunk.
     stdin: {
       contents: "#!/usr/bin/env node\nimport './main.ts'\n",
@@ -51,25 +68,17 @@ async function buildCommand() {
     entryNames: 'etcd-mirror',
     chunkNames: 'chunks/[name]-[hash]',
     outdir: join(dist, 'bin'),
-    absWorkingDir: root,
-    bundle: true,
     splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node22.19',
-    sourcemap: 'linked',
-    sourcesContent: false,
     define: { __VERSION__: JSON.stringify(version) },
-    // Bundled CommonJS packages call require for Node's own modules.
-    banner: {
-      js: "import { createRequire as __createRequire } from 'node:module'\nconst require = __createRequire(import.meta.url)",
-    },
-    legalComments: 'none',
-    logLevel: 'error',
-    metafile: true,
+  })
+  // Runs in a thread: it is found by its name.
+  const worker = await bundle({
+    ...common,
+    entryPoints: ['src/targets/render/template-worker.ts'],
+    outfile: join(dist, 'bin/template-worker.js'),
   })
   chmodSync(join(dist, 'bin/etcd-mirror.js'), 0o755)
-  return metafile
+  return { inputs: { ...command.metafile.inputs, ...worker.metafile.inputs } }
 }
 
 async function licensesOf(inputs) {

@@ -93,6 +93,11 @@ export class ConfigSources {
     this.#kept.set(path, `${JSON.stringify(content, null, 2)}\n`)
   }
 
+  /** As `keep`, of a file that is not YAML. */
+  keepText(path: string, text: string): void {
+    this.#kept.set(path, text)
+  }
+
   #saw(path: string, file: SourceFile): SourceFile {
     this.#seen.set(path, file.fault ?? digestOf(file.bytes))
     return file

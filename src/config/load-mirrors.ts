@@ -6,6 +6,7 @@ import { readYamlFile, type YamlFile, type YamlPath } from '../config-files/yaml
 import { formatPath, parseWithPlaces } from '../config-files/zod-problems.ts'
 import { BIND_FORMS, type HttpBind, httpSchema, parseHttpBind } from '../server/options.ts'
 import { deepFreeze } from './deep-freeze.ts'
+import { withTemplates } from './load-templates.ts'
 import { toMirrorConfig } from './mirror-config.ts'
 import { mirrorFileSchema, type ParsedMirror } from './mirror-file-schema.ts'
 import type { ProcessConfig } from './process-config.ts'
@@ -61,7 +62,10 @@ async function readFiles(
     findings.sources.keep(file, source.data ?? {})
     if (parsed.http && bind) refuse(findings, source, ['http'], 'stands in more than one file')
     bind ??= parsed.http?.bind
-    mirrors.push(...(parsed.mirrors ?? []).map((mirror, index) => ({ mirror, source, index })))
+    for (const [index, written] of (parsed.mirrors ?? []).entries()) {
+      const mirror = await withTemplates(written, { source, index }, findings, signal)
+      mirrors.push({ mirror, source, index })
+    }
   }
   return { mirrors, bind }
 }

@@ -2,19 +2,20 @@ import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import { type ChannelCredentials, credentials } from '@grpc/grpc-js'
 import { AuthError } from './auth-error.ts'
+import type { GivenCredentials } from './given-credentials.ts'
 import type { TlsOptions } from './options.ts'
 
 /**
- * Channel credentials from the configured files, TLS 1.2 or newer; plaintext when `tls` is undefined.
+ * Channel credentials from what is given, else from the configured files; TLS 1.2 or newer; plaintext when `tls` is
+ * undefined.
  * Throws `AuthError` (`TlsRefused`) that names the file that cannot be used.
  */
-export async function channelCredentials(tls: TlsOptions | undefined): Promise<ChannelCredentials> {
+export async function channelCredentials(
+  tls: TlsOptions | undefined,
+  given?: GivenCredentials,
+): Promise<ChannelCredentials> {
   if (!tls) return credentials.createInsecure()
-  const [ca, cert, key] = await Promise.all([
-    readPem('ca-file', tls.caFile),
-    readPem('cert-file', tls.certFile),
-    readPem('key-file', tls.keyFile),
-  ])
+  const [ca, cert, key] = given ? [given.ca, given.cert, given.key] : await readPems(tls)
   try {
     const context = createSecureContext({
       minVersion: 'TLSv1.2',
@@ -27,9 +28,17 @@ export async function channelCredentials(tls: TlsOptions | undefined): Promise<C
     const state = cause instanceof Error ? cause.message : 'unusable'
     throw new AuthError('TlsRefused', `Cannot load the TLS certificates: ${state}`, {
       cause,
-      hint: 'Check that cert-file and key-file belong together and that all files are PEM.',
+      hint: 'Check that the certificate and the key belong together and that all are PEM.',
     })
   }
+}
+
+function readPems(tls: TlsOptions): Promise<(Buffer | undefined)[]> {
+  return Promise.all([
+    readPem('ca-file', tls.caFile),
+    readPem('cert-file', tls.certFile),
+    readPem('key-file', tls.keyFile),
+  ])
 }
 
 async function readPem(name: string, path: string | undefined): Promise<Buffer | undefined> {

@@ -14,6 +14,7 @@ import { type Metrics, noMetrics } from '../util/metrics.ts'
 import { AuthError } from './auth-error.ts'
 import { channelCredentials } from './credentials.ts'
 import { EndpointPool } from './endpoint-pool.ts'
+import type { GivenCredentials } from './given-credentials.ts'
 import type { RequestOf, ResponseOf, UnaryMethod } from './methods.ts'
 import type { EtcdOptions } from './options.ts'
 import type { CallOptions, EtcdRpc, WatchDuplex } from './rpc.ts'
@@ -58,6 +59,8 @@ export interface EtcdClientDependencies {
   readonly metrics?: Metrics
   /** How long a watch may take to be created, milliseconds. Default 10,000. */
   readonly createTimeoutMs?: number
+  /** In place of the files that the options name. Default: the files. */
+  readonly given?: GivenCredentials | undefined
 }
 
 interface AttemptOptions {
@@ -79,21 +82,23 @@ export class EtcdClient implements EtcdRpc {
   readonly #metrics: Metrics
   readonly #clock: Clock
   readonly #createTimeoutMs: number
+  readonly #given: GivenCredentials | undefined
   readonly #closed = new AbortController()
 
   /** Reads the TLS files; connects lazily. Throws `AuthError` (`TlsRefused`) when a file cannot be used. */
   static async open(options: EtcdOptions, dependencies: EtcdClientDependencies = {}): Promise<EtcdClient> {
-    return new EtcdClient(options, await channelCredentials(options.tls), dependencies)
+    return new EtcdClient(options, await channelCredentials(options.tls, dependencies.given), dependencies)
   }
 
   private constructor(
     options: EtcdOptions,
     credentials: ChannelCredentials,
-    { clock = systemClock, metrics = noMetrics, createTimeoutMs = CREATE_TIMEOUT_MS }: EtcdClientDependencies,
+    { clock = systemClock, metrics = noMetrics, createTimeoutMs = CREATE_TIMEOUT_MS, given }: EtcdClientDependencies,
   ) {
     this.#options = options
     this.#createTimeoutMs = createTimeoutMs
     this.#clock = clock
+    this.#given = given
     this.#metrics = metrics
     const pool = { endpoints: options.endpoints, credentials, channelOptions: channelOptions(options) }
     this.#unaryPool = new EndpointPool(pool)
@@ -187,7 +192,7 @@ export class EtcdClient implements EtcdRpc {
 
   async #authenticate(): Promise<string | undefined> {
     const { username = '', passwordFile = '' } = this.#options
-    const password = await readPassword(passwordFile)
+    const password = this.#given?.password ?? (await readPassword(passwordFile))
     try {
       const { token } = await this.unary('authenticate', { name: username, password }, { signal: this.#closed.signal })
       return token

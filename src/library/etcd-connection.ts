@@ -4,10 +4,14 @@ import type { EtcdRpc } from '../etcd/rpc.ts'
 import { type Logger, silentLogger } from '../util/logger.ts'
 import { checkRevision } from './arguments.ts'
 import { type ConnectionConfig, resolveConnectionConfig } from './connection-config.ts'
+import { type CampaignOptions, Elections } from './election.ts'
 import { EtcdBroker } from './etcd-broker.ts'
 import { EtcdWatcher } from './etcd-watcher.ts'
+import type { Etcd3Client } from './etcd3-client.ts'
+import { Etcd3Rpc } from './etcd3-rpc.ts'
 import { type Bytes, type KeyValueBroker, type OperationOptions, Root } from './key-value-broker.ts'
 import type { KeyValueWatch, KeyValueWatcher, WatchOptions } from './key-value-watcher.ts'
+import type { Leader, Leadership } from './leadership.ts'
 import { Operations } from './operations.ts'
 import { SessionLease } from './session-lease.ts'
 import { SharedWatches } from './shared-watches.ts'
@@ -38,6 +42,7 @@ export class EtcdConnection extends EtcdBroker implements KeyValueWatcher, Async
   readonly #session: SessionLease
   readonly #watches: SharedWatches
   readonly #watcher: EtcdWatcher
+  readonly #elections: Elections
   readonly #closeRpc: () => void
   #closing: Promise<void> | undefined
 
@@ -54,18 +59,28 @@ export class EtcdConnection extends EtcdBroker implements KeyValueWatcher, Async
     return EtcdConnection.usingRpc(client, options, () => client.close())
   }
 
+  /**
+   * On a client of the npm package `etcd3` (an optional peer), with its endpoints and credentials. Closing the connection
+   * leaves the client open: it is the caller's.
+   */
+  static usingClient(client: Etcd3Client, settings: ConnectionSettings = {}): EtcdConnection {
+    return EtcdConnection.usingRpc(new Etcd3Rpc(client), settings)
+  }
+
   /** On an `EtcdRpc` of the caller's; `closeRpc` is called when the connection is closed. */
   static usingRpc(rpc: EtcdRpc, settings: ConnectionSettings = {}, closeRpc: () => void = () => {}): EtcdConnection {
     const operations = new Operations(rpc, settings.operationTimeoutMs ?? 3000)
-    return new EtcdConnection(operations, new SessionLease(operations, settings.sessionTtlSeconds ?? 5), closeRpc)
+    return new EtcdConnection(operations, settings.sessionTtlSeconds ?? 5, closeRpc)
   }
 
-  private constructor(operations: Operations, session: SessionLease, closeRpc: () => void) {
+  private constructor(operations: Operations, sessionTtlSeconds: number, closeRpc: () => void) {
+    const session = new SessionLease(operations, sessionTtlSeconds)
     super({ operations, session }, Root)
     this.#operations = operations
     this.#session = session
     this.#watches = new SharedWatches(operations.rpc, operations.closed)
     this.#watcher = new EtcdWatcher({ operations, watches: this.#watches }, Root)
+    this.#elections = new Elections({ operations, watcher: this.#watcher, sessionTtlSeconds })
     this.#closeRpc = closeRpc
   }
 
@@ -81,6 +96,24 @@ export class EtcdConnection extends EtcdBroker implements KeyValueWatcher, Async
 
   watch(prefixes: Bytes | readonly Bytes[], options: WatchOptions = {}): KeyValueWatch {
     return this.#watcher.watch(prefixes, options)
+  }
+
+  /**
+   * Stands in the election `name` (keys below `name/`, as etcd's own clients use them) and resolves once it is won. Waits
+   * as long as it takes: end it with `signal`. Rejects with the abort reason and with what a call rejects with.
+   */
+  campaign(name: Bytes, options: CampaignOptions = {}): Promise<Leadership> {
+    return this.#elections.campaign(name, options)
+  }
+
+  /** The leader now and at every change; undefined = there is none. Some changes may be passed over, never the last. */
+  observe(name: Bytes, options: OperationOptions = {}): AsyncIterable<Leader | undefined> {
+    return this.#elections.observe(name, options)
+  }
+
+  /** The leader of the election `name`; undefined = there is none. */
+  getLeader(name: Bytes, options: OperationOptions = {}): Promise<Leader | undefined> {
+    return this.#elections.getLeader(name, options)
   }
 
   /** The store's current revision. */
@@ -113,7 +146,7 @@ export class EtcdConnection extends EtcdBroker implements KeyValueWatcher, Async
   }
 
   async #close(): Promise<void> {
-    await this.#session.close(CLOSE_TIMEOUT_MS)
+    await Promise.all([this.#session.close(CLOSE_TIMEOUT_MS), this.#elections.close()])
     this.#operations.close()
     this.#closeRpc()
   }

@@ -8,10 +8,9 @@ import { PositionTracker } from '../replication/position-tracker.ts'
 import { prefixRange } from '../replication/prefix-range.ts'
 import { watchRevisions } from '../replication/revisions.ts'
 import { StoreResetError } from '../replication/store-reset-error.ts'
-import { Backoff } from '../util/backoff.ts'
-import { systemClock } from '../util/clock.ts'
 import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
 import type { WatchEvent } from './key-value-watcher.ts'
+import { persist } from './persist.ts'
 
 export interface PrefixWatchOptions {
   readonly rpc: EtcdRpc
@@ -48,8 +47,8 @@ export async function* watchPrefix(start: Position, options: PrefixWatchOptions)
       const reason = resyncReason(error)
       if (reason === undefined) throw error
       if (error instanceof EtcdMirrorError) options.onInterrupted?.(error)
-      position = await readStartInTheEnd(options)
-      const { prefix, hiddenBytes } = options
+      const { rpc, signal, prefix, hiddenBytes } = options
+      position = await persist(() => readStart(rpc, prefix, { signal }), signal, options.onInterrupted)
       yield { type: 'resync', reason, prefix: prefix.subarray(hiddenBytes), revision: position.revision }
     }
   }
@@ -93,19 +92,6 @@ async function proveSame(rpc: EtcdRpc, prefix: Buffer, position: Position, signa
   // Nothing at all is the one state that a count alone proves.
   if (count > 0 || position.keyCount > 0)
     throw new StoreResetError('its state cannot be proven to be the one seen last')
-}
-
-async function readStartInTheEnd({ rpc, prefix, signal, onInterrupted }: PrefixWatchOptions): Promise<Position> {
-  for (const backoff = new Backoff(); ; ) {
-    try {
-      return await readStart(rpc, prefix, { signal })
-    } catch (error) {
-      signal.throwIfAborted()
-      if (!(error instanceof EtcdMirrorError) || error.code === 'Closed') throw error
-      onInterrupted?.(error)
-    }
-    await systemClock.sleep(backoff.nextMs(), signal)
-  }
 }
 
 function eventOf(change: Change, hiddenBytes: number): WatchEvent {

@@ -2,6 +2,7 @@ import { abortable } from '../util/abortable.ts'
 import { type Clock, systemClock } from '../util/clock.ts'
 import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
 import type { OperationOptions } from './key-value-broker.ts'
+import { leadershipLost } from './leadership.ts'
 import type { Operations } from './operations.ts'
 
 /** A lease that is kept alive. */
@@ -73,7 +74,7 @@ export class SessionLease {
       const lost = new AbortController()
       const lease = { id: granted.id, lost: lost.signal }
       this.#loop = this.#keepAlive(granted.id, granted.ttlSeconds * 1000, sentAt).then(() => {
-        lost.abort(new EtcdMirrorError('LeadershipLost', 'Cannot go on: the lease has ended', true))
+        lost.abort(leadershipLost('its lease has ended'))
         if (!this.#closing.signal.aborted) this.#current = undefined
       })
       return lease

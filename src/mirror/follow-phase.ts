@@ -14,10 +14,10 @@ import { FreshnessLoop } from './freshness-loop.ts'
 import { GuardError } from './guard-error.ts'
 import type { MirrorOptions } from './mirror-options.ts'
 import type { MirrorState } from './mirror-state.ts'
+import { ReadSoFar } from './read-so-far.ts'
 import type { ResyncReason } from './resync-needed.ts'
 import type { Difference, MergedBatch, SnapshotSource, Totals, WriteResult } from './sink.ts'
 import { SinkError } from './sink-error.ts'
-import { SnapshotProgress } from './snapshot-progress.ts'
 import { overlaidSource, pinnedSource, type SourceContext } from './snapshot-sources.ts'
 import { StreamProof } from './stream-proof.ts'
 import { VerifyLoop } from './verify-loop.ts'
@@ -95,7 +95,7 @@ export class FollowPhase {
     state.snapshotBegins(snapshot.count)
     admission.admitCount(snapshot)
     const start = this.#startOf(snapshot)
-    const progress = new SnapshotProgress(prefix)
+    const progress = new ReadSoFar(prefix)
     const fragment = meanSize(snapshot) >= FRAGMENT_MEAN_BYTES
     await using follower = this.#open(start, fragment, new StreamProof(this.#options, { start, progress }), signal)
     await this.#restore({ snapshot, start, progress }, follower, signal)
@@ -115,9 +115,9 @@ export class FollowPhase {
 
   /** The revision at which a snapshot shows exactly what the copy should hold; undefined = etcd has none any more. */
   async #rebase(signal: AbortSignal): Promise<number | undefined> {
-    const { rpc, prefix } = this.#options
+    const { rpc, prefix, state } = this.#options
     if (this.#base === undefined) return undefined
-    const options = { signal, maxBehind: catchUpLimit(this.#base) }
+    const options = { signal, maxBehind: catchUpLimit(this.#base), mayLoseEvents: !state.trustsProgress }
     const position = await comparablePosition(rpc, prefix, this.#base, options)
     this.#base = position ?? this.#base
     return position?.revision
@@ -343,7 +343,7 @@ interface StartedSnapshot {
   readonly snapshot: Snapshot
   /** Where the watch starts. */
   readonly start: Position
-  readonly progress: SnapshotProgress
+  readonly progress: ReadSoFar
 }
 
 function meanSize({ firstPage }: Snapshot): number {

@@ -10,8 +10,8 @@ import { readAhead } from '../replication/read-ahead.ts'
 import type { Snapshot } from '../replication/snapshot.ts'
 import type { Follower } from './follower.ts'
 import type { Freshness } from './freshness.ts'
+import type { ReadSoFar } from './read-so-far.ts'
 import type { SnapshotSource } from './sink.ts'
-import type { SnapshotProgress } from './snapshot-progress.ts'
 
 /** Pages wait in memory up to here, so that paging keeps etcd's pace and not the target's. */
 const READ_AHEAD_BYTES = 32 * 1024 * 1024
@@ -29,7 +29,7 @@ export interface SourceContext {
 export function pinnedSource(
   snapshot: Snapshot,
   position: Position,
-  progress: SnapshotProgress,
+  progress: ReadSoFar,
   context: SourceContext,
 ): SnapshotSource {
   const { rpc, prefix, follower, signal } = context

@@ -8,8 +8,8 @@ import { judgeState } from '../replication/state-proof.ts'
 import { StoreResetError } from '../replication/store-reset-error.ts'
 import { catchUpLimit } from './catch-up-limit.ts'
 import type { MirrorState } from './mirror-state.ts'
+import type { ReadSoFar } from './read-so-far.ts'
 import { ResyncNeeded } from './resync-needed.ts'
-import type { SnapshotProgress } from './snapshot-progress.ts'
 
 export interface StreamProofOptions {
   readonly rpc: EtcdRpc
@@ -20,7 +20,7 @@ export interface StreamProofOptions {
 /** A snapshot that is being read, and where the watch beside it starts. */
 export interface StartedFrom {
   readonly start: Position
-  readonly progress: SnapshotProgress
+  readonly progress: ReadSoFar
 }
 
 /** What has to be true before each stream of a phase is opened. */

@@ -132,12 +132,18 @@ class Resume {
 
   *#batch(events: readonly WatchEvent[]): Generator<Batch> {
     const changes: Change[] = []
-    let newest = this.revision + 1
+    let newest = this.revision
+    const keys = new Set<string>()
     for (const event of events) {
+      const { key, modRevision } = event.kv
       // A server that goes back in time repeats what was delivered (etcd-io/etcd#15271).
-      if (event.kv.modRevision < newest) continue
-      newest = event.kv.modRevision
-      changes.push(changeOf(event))
+      if (modRevision < newest || modRevision <= this.revision) continue
+      if (modRevision > newest) keys.clear()
+      newest = modRevision
+      // A revision changes a key once: what comes again is a duplicate, and would be counted twice.
+      const known = keys.size
+      keys.add(key.toString('latin1'))
+      if (keys.size > known) changes.push(changeOf(event))
     }
     if (changes.length === 0) return
     this.revision = newest

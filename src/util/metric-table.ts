@@ -123,7 +123,20 @@ export const METRICS = {
     type: 'counter',
     labels: ['mirror', 'reason'],
     help: 'Times a guard began to hold the last good copy.',
-    initial: byReason('LimitExceeded', 'EmptyRefused', 'DeletesRefused', 'RenderFailed'),
+    initial: byReason('LimitExceeded', 'EmptyRefused', 'DeletesRefused', 'RenderFailed', 'HookVetoed'),
+  },
+  etcd_mirror_hook_runs_total: {
+    type: 'counter',
+    labels: ['mirror', 'hook', 'result'],
+    help: 'Runs of hooks that ended: success, error or timeout; a BeforePublish hook that does not succeed vetoes.',
+    initial: [],
+  },
+  etcd_mirror_hook_duration_seconds: {
+    type: 'histogram',
+    labels: ['mirror', 'hook'],
+    help: 'Time that runs of hooks took.',
+    buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    initial: [],
   },
   etcd_mirror_drift_detected_total: {
     type: 'counter',
@@ -169,6 +182,52 @@ export const METRICS = {
     type: 'gauge',
     labels: [],
     help: '1 while the configuration files, as they were last read, are in use; 0 while an earlier configuration is.',
+  },
+  workqueue_depth: { type: 'gauge', labels: ['name'], help: 'Operator: keys that wait to be reconciled.' },
+  workqueue_adds_total: { type: 'counter', labels: ['name'], help: 'Operator: keys that were added to the queue.' },
+  workqueue_retries_total: { type: 'counter', labels: ['name'], help: 'Operator: keys added again after a failure.' },
+  workqueue_queue_duration_seconds: {
+    type: 'histogram',
+    labels: ['name'],
+    help: 'Operator: how long keys waited in the queue.',
+    buckets: [0.001, 0.01, 0.1, 1, 10, 60],
+  },
+  workqueue_work_duration_seconds: {
+    type: 'histogram',
+    labels: ['name'],
+    help: 'Operator: how long keys were worked on.',
+    buckets: [0.001, 0.01, 0.1, 1, 10, 60],
+  },
+  controller_runtime_reconcile_total: {
+    type: 'counter',
+    labels: ['controller', 'result'],
+    help: 'Operator: reconciles by controller and result (success or error).',
+  },
+  controller_runtime_reconcile_errors_total: {
+    type: 'counter',
+    labels: ['controller'],
+    help: 'Operator: reconciles that failed.',
+  },
+  controller_runtime_reconcile_time_seconds: {
+    type: 'histogram',
+    labels: ['controller'],
+    help: 'Operator: how long a reconcile took.',
+    buckets: [0.001, 0.01, 0.1, 1, 10, 60],
+  },
+  controller_runtime_active_workers: {
+    type: 'gauge',
+    labels: ['controller'],
+    help: 'Operator: keys that are worked on now.',
+  },
+  controller_runtime_max_concurrent_reconciles: {
+    type: 'gauge',
+    labels: ['controller'],
+    help: 'Operator: most keys that are worked on at once.',
+  },
+  leader_election_master_status: {
+    type: 'gauge',
+    labels: ['name'],
+    help: 'Operator: 1 while this process is the leader.',
   },
 } as const satisfies Record<string, MetricDefinition>
 

@@ -1,3 +1,4 @@
+import { Etcd3 } from 'etcd3'
 import { onTestFinished } from 'vitest'
 import type { ConnectionConfig } from '../../src/library/connection-config.ts'
 import { EtcdConnection } from '../../src/library/etcd-connection.ts'
@@ -17,6 +18,17 @@ export function newPrefix(): string {
 export async function openConnection(endpoint: string, config: ConnectionConfig = {}): Promise<EtcdConnection> {
   const connection = await EtcdConnection.open({ endpoints: [endpoint], operationTimeoutMs: 30_000, ...config })
   onTestFinished(() => connection.close())
+  return connection
+}
+
+/** On a client of the npm package, closed at the end of the test as well. */
+export function openOnEtcd3(endpoint: string): EtcdConnection {
+  const client = new Etcd3({ hosts: endpoint })
+  const connection = EtcdConnection.usingClient(client, { operationTimeoutMs: 30_000 })
+  onTestFinished(async () => {
+    await connection.close()
+    client.close()
+  })
   return connection
 }
 

@@ -30,7 +30,11 @@ export interface ScriptedEvent {
   readonly key: string
   readonly revision: number
   /** undefined = a delete. */
-  readonly value?: string | Buffer
+  readonly value?: string | Buffer | undefined
+  /** Of a put; default 1. */
+  readonly version?: number
+  /** Of a put; default 0. */
+  readonly createRevision?: number
 }
 
 export interface ScriptedResponse {
@@ -209,12 +213,16 @@ export function encodeResponse(response: ScriptedResponse): Buffer {
       header: headerAt(revision),
       watchId: Long.fromNumber(watchId),
       compactRevision: Long.fromNumber(compactRevision),
-      events: events.map(({ key, value, revision: modRevision }) => ({
+      events: events.map(({ key, value, revision: modRevision, version = 1, createRevision = 0 }) => ({
         type: value === undefined ? 1 : 0,
         kv: {
           key: Buffer.from(key),
           modRevision: Long.fromNumber(modRevision),
-          ...(value !== undefined && { value: Buffer.from(value), version: Long.ONE }),
+          ...(value !== undefined && {
+            value: Buffer.from(value),
+            version: Long.fromNumber(version),
+            createRevision: Long.fromNumber(createRevision),
+          }),
         },
       })),
     }).finish(),

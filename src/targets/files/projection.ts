@@ -26,4 +26,6 @@ export interface ProjectionSource {
   readonly needsValues: boolean
   /** Of a state without keys. */
   begin(paths: KeyPaths): Projection
+  /** Nothing is rendered for now. Idempotent. */
+  close(): void
 }

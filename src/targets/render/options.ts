@@ -21,10 +21,25 @@ export interface DocumentOptions {
   readonly values: readonly { readonly keys: readonly string[]; readonly as: ValueForm }[]
 }
 
+/** One file that a template makes. */
+export interface TemplateOptions {
+  /** Path below the tree's root. */
+  readonly file: string
+  /** Path of the template: absolute, or beside mirror.yaml. */
+  readonly source: string
+  /** Globs on the key below the prefix: the template sees those alone, and is rendered when one of them changes. */
+  readonly keys: readonly string[]
+  /** Names of the environment's variables that it may read. */
+  readonly env: readonly string[]
+  /** What stands in `source`; filled in by whoever reads the configuration. */
+  readonly text: string
+}
+
 /** One item of `render`: exactly one member is there. `tree`: one file a key. */
 export interface RenderOptions {
   readonly tree?: Readonly<Record<string, never>> | undefined
   readonly document?: DocumentOptions | undefined
+  readonly template?: TemplateOptions | undefined
 }
 
 const globs = z
@@ -72,38 +87,62 @@ export const documentFields = {
 
 const documentSchema = z.strictObject({ file, ...documentFields }).describe('One file that holds many keys.')
 
-const KINDS = ['tree', 'document'] as const
-
-const renderSchema = z
+const templateSchema = z
   .strictObject({
-    tree: z.strictObject({}).optional().describe('One file a key.'),
-    document: documentSchema.optional(),
+    file,
+    source: z
+      .string()
+      .min(1, 'must not be empty')
+      .max(1024, 'must not be longer than 1024 characters')
+      .describe('Path of the Liquid template: absolute, or relative to the directory of mirror.yaml.'),
+    keys: globs.prefault(['**']).describe('Globs on the key below the prefix: what the template sees.'),
+    env: z
+      .array(z.string().min(1, 'must not be empty').describe('Name of a variable.'))
+      .max(100, 'must not hold more than 100 names')
+      .prefault([])
+      .describe('Environment variables that the filter env may read.'),
   })
-  .refine((render) => Object.keys(render).length === 1, `must hold exactly one of: ${KINDS.join(', ')}`)
-  .meta({ minProperties: 1, maxProperties: 1, description: 'Exactly one kind of rendering.' })
+  .transform((template): TemplateOptions => ({ ...template, text: '' }))
+  .describe('One file that a Liquid template makes.')
 
-/** `render` of a target: what is published, all of it together. */
-export const renderListSchema = z
-  .array(renderSchema)
-  .min(1, 'must not be empty: leave it out for the tree alone')
-  .max(100, 'must not hold more than 100 items')
-  .superRefine((list: readonly RenderOptions[], context) => {
-    for (const { index, message } of listFaults(list)) {
-      context.addIssue({ code: 'custom', message, path: [index] })
-    }
-  })
-  .prefault([{ tree: {} }])
-  .describe('What is published, all of it together; by default the tree alone.')
+const kinds = {
+  tree: z.strictObject({}).optional().describe('One file a key.'),
+  document: documentSchema.optional(),
+}
+
+/** `render` of a files target: what is published, all of it together. */
+export const renderListSchema = listOf({ ...kinds, template: templateSchema.optional() })
+
+/** The same where nothing can be read from files. */
+export const renderListSchemaWithoutSources = listOf(kinds)
+
+function listOf<Shape extends z.core.$ZodShape>(shape: Shape) {
+  const item = z
+    .strictObject(shape)
+    .refine((render) => Object.keys(render).length === 1, `must hold exactly one of: ${Object.keys(shape).join(', ')}`)
+    .meta({ minProperties: 1, maxProperties: 1, description: 'Exactly one kind of rendering.' })
+  return z
+    .array(item)
+    .min(1, 'must not be empty: leave it out for the tree alone')
+    .max(100, 'must not hold more than 100 items')
+    .superRefine((list, context) => {
+      for (const { index, message } of listFaults(list as readonly RenderOptions[])) {
+        context.addIssue({ code: 'custom', message, path: [index] })
+      }
+    })
+    .prefault([{ tree: {} }] as never)
+    .describe('What is published, all of it together; by default the tree alone.')
+}
 
 function listFaults(list: readonly RenderOptions[]): { readonly index: number; readonly message: string }[] {
   const files: string[] = []
   let trees = 0
-  return list.flatMap(({ tree, document }, index) => {
+  return list.flatMap(({ tree, document, template }, index) => {
     if (tree !== undefined) {
       trees += 1
       return trees > 1 ? [{ index, message: 'the tree stands in the list twice' }] : []
     }
-    const path = document?.file ?? ''
+    const path = document?.file ?? template?.file ?? ''
     const other = files.find((known) => known === path || known.startsWith(`${path}/`) || path.startsWith(`${known}/`))
     files.push(path)
     if (other === undefined) return []

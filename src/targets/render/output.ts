@@ -3,7 +3,7 @@ import type { KeyEntry } from './key-entry.ts'
 
 /** What an output is made of. */
 export interface RenderContext {
-  /** Every key of the state, sorted by its bytes. Those that no output reads have no value. */
+  /** Every key of the state, sorted by its bytes; those that the output does not read may lack their values. */
   readonly entries: readonly KeyEntry[]
   readonly position: Position
   readonly signal: AbortSignal

@@ -11,14 +11,22 @@ import { KeyValues } from './key-values.ts'
 import type { RenderOptions } from './options.ts'
 import type { Output } from './output.ts'
 import { renderFailure } from './render-failure.ts'
+import { Template } from './template.ts'
+import { TemplateEngine } from './template-engine.ts'
 
 /** How the states of a prefix become what `render` lists. */
 export function renderingOf(render: readonly RenderOptions[], prefix: Buffer): ProjectionSource {
   const hasTree = render.some(({ tree }) => tree !== undefined)
-  const outputs = render.flatMap(({ document }) => (document === undefined ? [] : [new Document(document)]))
+  const templates = render.flatMap(({ template }) => template ?? [])
+  const engine = new TemplateEngine(templates, prefix.toString('utf8'))
+  const outputs: readonly Output[] = [
+    ...render.flatMap(({ document }) => (document === undefined ? [] : [new Document(document)])),
+    ...templates.map((template) => new Template(template, engine)),
+  ]
   if (outputs.length === 0) return treeProjection
   return {
     needsValues: true,
+    close: () => engine.close(),
     begin: (paths) => new Rendering({ outputs, prefixLength: prefix.length, paths: hasTree ? paths : undefined }),
   }
 }

@@ -1,10 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Root } from '../../../src/library/key-value-broker.ts'
 import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts'
-import { newPrefix, openConnection, textsOf, WatchLog } from '../../support/library-rig.ts'
+import { newPrefix, openConnection, openOnEtcd3, textsOf, WatchLog } from '../../support/library-rig.ts'
 
 /** The integration tests of the seed under the names they have there. */
-describe.each(['3.4', '3.6'] as const)('TestDataBroker on etcd %s', (version) => {
+describe.each([
+  ['3.4', 'open'],
+  ['3.5', 'open'],
+  ['3.6', 'open'],
+  ['3.7', 'open'],
+  ['3.4', 'usingClient'],
+  ['3.7', 'usingClient'],
+] as const)('TestDataBroker on etcd %s by %s', (version, how) => {
   let etcd: EtcdServer
 
   beforeAll(async () => {
@@ -16,7 +23,7 @@ describe.each(['3.4', '3.6'] as const)('TestDataBroker on etcd %s', (version) =>
   })
 
   async function setUp() {
-    const connection = await openConnection(etcd.endpoint)
+    const connection = how === 'open' ? await openConnection(etcd.endpoint) : openOnEtcd3(etcd.endpoint)
     const prefix = newPrefix()
     return { connection, prefix, broker: connection.newBroker(prefix), watcher: connection.newWatcher(prefix) }
   }

@@ -34,6 +34,7 @@ describe('mirror.yaml values', () => {
             directoryMode: 0o755,
             startup: { seedFrom: '', seedAfterMs: 30_000 },
             render: [{ tree: {} }],
+            hooks: [],
           },
         },
         configHash: expect.stringMatching(/^[0-9a-f]{64}$/),
@@ -274,7 +275,7 @@ describe('mirror.yaml faults', () => {
     ],
     [
       oneMirror({ files: 'root: /m\n        render: [{}]' }),
-      ['mirror.yaml:7:18: mirrors[0].target.files.render[0]: must hold exactly one of: tree, document'],
+      ['mirror.yaml:7:18: mirrors[0].target.files.render[0]: must hold exactly one of: tree, document, template'],
     ],
     [
       oneMirror({ files: 'root: /m\n        render: [{ documents: {} }]' }),

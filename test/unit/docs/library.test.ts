@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import * as library from '../../../src/index.ts'
@@ -17,8 +17,10 @@ const SEED_NAMES = [
   ...['PutIfNotExists', 'CompareAndSwap', 'CompareAndDelete', 'Watch', 'NewBroker', 'NewBrokerWithAtomic'],
   ...['NewWatcher', 'Compact', 'GetRevision', 'Close', 'WithTTL', 'WithClientLifetimeTTL', 'WithPrefix'],
   ...['GetChangeType', 'GetKey', 'GetPrevValue', 'GetRevision', 'GetNext', 'BytesKeyValIterator', 'BytesKeyIterator'],
-  'BytesTxn',
+  ...['BytesTxn', 'CampaignInElection'],
   ...['NewProtoWrapperEtcd', 'ProtoWrapperEtcd', 'ProtoBroker', 'ProtoTxn', 'ProtoWatcher', 'SerializerJSON'],
+  ...['Plugin', 'NewPlugin', 'DefaultPlugin', 'Option', 'UseDeps', 'Deps', 'Init', 'AfterInit', 'Disabled'],
+  ...['OnConnect', 'GetPluginName', 'RawAccess', 'StatusCheck', 'DoResync'],
 ]
 
 interface Export {
@@ -77,4 +79,15 @@ test.each(all)('$name has a doc comment', ({ name, file }) => {
   const at = text.search(declaration)
   expect(at, `declared in ${file}`).toBeGreaterThan(-1)
   expect(text.slice(0, at).trimEnd().slice(-2)).toBe('*/')
+})
+
+test('docs/library.md: each weakness that is gone has a test that names it', () => {
+  const files = ['test/integration', 'test/unit/library'].flatMap((directory) =>
+    readdirSync(join(PROJECT, directory), { recursive: true, encoding: 'utf8' }).map((path) => join(directory, path)),
+  )
+  const tests = files.filter((path) => path.endsWith('.test.ts'))
+  const text = tests.map((path) => readFileSync(join(PROJECT, path), 'utf8')).join('\n')
+  const numbers = page.section('Weaknesses that are gone').rows.map(([number = '']) => number)
+  expect(numbers.length).toBeGreaterThan(5)
+  expect(numbers.filter((number) => !new RegExp(`§${number}\\b`).test(text))).toEqual([])
 })

@@ -1,10 +1,13 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { publishedFiles, restore, tempDirectory } from '../targets/files/support.ts'
-import { renderingSink, type WrittenRender } from '../targets/render/support.ts'
+import type { RenderOptions } from '../../../src/targets/render/options.ts'
+import { renderingOf } from '../../../src/targets/render/rendering.ts'
+import { fileSink, position, publishedFiles, snapshot, tempDirectory } from '../targets/files/support.ts'
+import { parseRender, type WrittenRender } from '../targets/render/support.ts'
 import { Page } from './markdown.ts'
 
 const page = Page.read('docs/render.md')
+const migrating = Page.read('docs/migrating-from-confd.md')
 
 /** The blocks that stand below a line with nothing but a file's name. */
 function filesOf({ text }: Page): Record<string, string> {
@@ -22,12 +25,53 @@ function keysOf(section: Page): Record<string, string> {
   )
 }
 
-test('docs/render.md: the list of its example makes exactly the files that stand there', async () => {
-  const section = page.section('Documents')
-  const [yaml = ''] = section.blocks('yaml')
-  const { render } = parse(yaml) as { render: WrittenRender }
+/** What a list makes of keys below the prefix of the pages' examples. */
+async function publish(render: readonly RenderOptions[], keys: Readonly<Record<string, string>>) {
   const root = tempDirectory()
-  await restore(renderingSink(root, render), keysOf(section), 5)
-  expect(publishedFiles(root)).toEqual(filesOf(section))
+  const prefix = Buffer.from('/config/app/')
+  const sink = fileSink(root, { projection: renderingOf(render, prefix), prefix })
+  const below = Object.fromEntries(Object.entries(keys).map(([key, value]) => [`app/${key}`, value]))
+  await sink.restore(snapshot(below, position(5)), { signal: new AbortController().signal })
+  return publishedFiles(root)
+}
+
+const withText = (render: WrittenRender, text: string): RenderOptions[] =>
+  parseRender(render).map(({ template, ...rest }) => (template ? { template: { ...template, text } } : rest))
+
+test('docs/render.md: the list of its documents makes exactly the files that stand there', async () => {
+  const section = page.section('Documents')
+  const { render } = parse(section.blocks('yaml')[0] ?? '') as { render: WrittenRender }
+  expect(await publish(parseRender(render), keysOf(section))).toEqual(filesOf(section))
   expect(Object.keys(filesOf(section))).toHaveLength(3)
+})
+
+test('docs/render.md: its template makes the file that stands there', async () => {
+  const section = page.section('Templates')
+  const { render } = parse(section.blocks('yaml')[0] ?? '') as { render: WrittenRender }
+  const [, expected] = /^make `app\.conf`:\n\n```\n(.*?)^```$/ms.exec(section.text) ?? []
+  const made = await publish(withText(render, section.blocks('liquid')[0] ?? ''), keysOf(section))
+  expect(made).toEqual({ 'app.conf': expected })
+})
+
+describe('docs/migrating-from-confd.md', () => {
+  const keys = keysOf(migrating.section('A setup with three resources'))
+  const lines = migrating
+    .section('Functions')
+    .text.split('\n')
+    .filter((line) => line.startsWith('| `'))
+  const rows = lines.map((line) =>
+    line
+      .slice(2, -2)
+      .split(/(?<!\\)\|/)
+      .map((cell) => cell.trim().replaceAll('\\|', '|')),
+  )
+  const made = rows.filter(([, , result = '']) => result !== '')
+
+  test('has an example for nearly every function', () => expect(made.length).toBeGreaterThan(20))
+
+  test.each(made)('%s', async (_confd, ours = '', result = '') => {
+    const text = ours.slice(1, -1)
+    const files = await publish(withText([{ template: { file: 'out', source: 'x' } }], text), keys)
+    expect(files.out?.trim()).toBe(result.slice(1, -1))
+  })
 })

@@ -72,9 +72,9 @@ describe('watchRevisions', () => {
     stream.send({ revision: 30, events: [put(11, 'c'), put(12, 'd'), remove(12, 'e')] })
     stream.send({ revision: 12, events: [put(10, 'b'), put(11, 'c')] })
     stream.send({ revision: 30, events: [put(13, 'f'), put(11, 'c'), put(12, 'd'), put(14, 'g')] })
-    stream.send({ revision: 30, events: [put(13, 'f'), put(14, 'g'), put(15, 'h')] })
+    stream.send({ revision: 30, events: [put(13, 'f'), put(14, 'g'), put(15, 'h'), put(15, 'i'), put(15, 'h')] })
     await collector.reached(15)
-    expect(collector.log).toEqual(['11:c', '12:d', '12:e-', '13:f', '14:g', '15:h'])
+    expect(collector.log).toEqual(['11:c', '12:d', '12:e-', '13:f', '14:g', '15:h', '15:i'])
     expect(collector.items.map(({ revision }) => revision)).toEqual([11, 12, 14, 15])
   })
 

@@ -8,7 +8,7 @@ import type { ProvableState } from '../replication/state-proof.ts'
  * How much of a snapshot was read, as something that can be proven: a store that is reset between two pages, and has
  * overtaken the snapshot's revision, would give us halves of two histories.
  */
-export class SnapshotProgress {
+export class ReadSoFar {
   readonly #prefix: Buffer
   #through: Buffer | undefined
   #keyCount = 0

@@ -1,0 +1,1 @@
+export function ensureNode(version: string, log?: (line: string) => void): Promise<string>

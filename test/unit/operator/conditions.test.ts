@@ -1,0 +1,138 @@
+import { describe, expect, test } from 'vitest'
+import type { MirrorFailure, MirrorStatus } from '../../../src/mirror/mirror-status.ts'
+import { sameConditions, toConditions } from '../../../src/operator/conditions.ts'
+import { mirrorFindings } from '../../../src/operator/mirror-findings.ts'
+
+const NONE = { count: 0, examples: [] }
+
+function running(part: Partial<MirrorStatus> & { error?: string } = {}) {
+  const { error, ...rest } = part
+  const lastError: MirrorFailure | undefined =
+    error === undefined ? undefined : { reason: error, message: `Cannot ${error}`, hint: 'Do it', atMs: 1, sinceMs: 1 }
+  const status: MirrorStatus = {
+    name: 'a/b',
+    prefix: '/p/',
+    target: 'configMap/x',
+    phase: 'Following',
+    published: true,
+    publishedRevision: 7,
+    seeded: false,
+    appliedRevision: 7,
+    epoch: 0,
+    observedRevision: 7,
+    keys: 1,
+    keyErrors: NONE,
+    sourceConnected: true,
+    serverVersion: undefined,
+    lastKnownEqualMs: 1,
+    stalenessMs: 10,
+    maxStalenessMs: 0,
+    lastVerifiedMs: undefined,
+    lastPublishedMs: undefined,
+    snapshot: undefined,
+    lastError,
+    ...rest,
+  }
+  return { kind: 'running' as const, status }
+}
+
+const keyErrors = { count: 9, examples: [{ key: 'a/b', reason: 'has the same name as the key a.b' }] }
+
+describe('mirrorFindings', () => {
+  test.each([
+    ['all is well', running(), 'True/Published True/Connected False/AsExpected False/AsExpected'],
+    [
+      'nothing is published yet',
+      running({ published: false, sourceConnected: false }),
+      'False/Syncing False/Connecting False/AsExpected False/AsExpected',
+    ],
+    [
+      'etcd was never reached',
+      running({ published: false, sourceConnected: false, error: 'Unavailable' }),
+      'False/Unavailable False/Unavailable False/AsExpected False/AsExpected',
+    ],
+    [
+      'etcd went away',
+      running({ sourceConnected: false, error: 'Unavailable' }),
+      'True/Published False/Unavailable False/AsExpected False/AsExpected',
+    ],
+    [
+      'the copy is too old',
+      running({ maxStalenessMs: 5, sourceConnected: false, error: 'PermissionDenied' }),
+      'False/Stale False/PermissionDenied False/AsExpected False/AsExpected',
+    ],
+    [
+      'a guard holds the copy',
+      running({ phase: 'Held', error: 'EmptyRefused' }),
+      'True/Published True/Connected True/EmptyRefused False/AsExpected',
+    ],
+    [
+      'keys cannot be represented',
+      running({ keyErrors }),
+      'True/Published True/Connected True/KeyErrors False/AsExpected',
+    ],
+    [
+      'the data does not fit one object',
+      running({ published: false, error: 'TargetTooLarge' }),
+      'False/TooLarge True/Connected True/TooLarge True/TooLarge',
+    ],
+    [
+      'the object is not ours',
+      running({ published: false, sourceConnected: false, error: 'TargetForeign' }),
+      'False/Foreign False/Connecting True/Foreign True/Foreign',
+    ],
+    [
+      'the API server is away',
+      running({ error: 'KubeUnavailable' }),
+      'True/Published True/Connected True/KubeUnavailable False/AsExpected',
+    ],
+    [
+      'it cannot run',
+      { kind: 'refused' as const, reason: 'NotAllowed', message: 'x' },
+      'False/NotAllowed Unknown/NotRunning False/NotRunning True/NotAllowed',
+    ],
+    [
+      'sidecars make the files',
+      { kind: 'rendered' as const, message: 'x' },
+      'True/Rendered Unknown/Rendered False/AsExpected False/AsExpected',
+    ],
+  ])('%s', (_name, facts, expected) => {
+    const { Ready, SourceConnected, Degraded, Stalled } = mirrorFindings(facts)
+    const told = [Ready, SourceConnected, Degraded, Stalled].map(({ status, reason }) => `${status}/${reason}`)
+    expect(told.join(' ')).toBe(expected)
+  })
+
+  test('Degraded names some of the keys and what to do', () => {
+    expect(mirrorFindings(running({ keyErrors })).Degraded.message).toBe(
+      'Keys that the target cannot hold: 9. a/b: has the same name as the key a.b',
+    )
+    expect(mirrorFindings(running({ phase: 'Held', error: 'EmptyRefused' })).Degraded.message).toBe(
+      'Cannot EmptyRefused. Do it',
+    )
+  })
+})
+
+describe('toConditions', () => {
+  const at = (nowMs: number, facts = running()) =>
+    toConditions(mirrorFindings(facts), [], { generation: 3, nowMs }).map((each) => each)
+
+  test('a status that stays keeps the time of its transition, with a new reason too', () => {
+    const before = at(1000)
+    const held = running({ phase: 'Held', error: 'EmptyRefused' })
+    const after = toConditions(mirrorFindings(held), before, { generation: 4, nowMs: 60_000 })
+    const times = after.map(({ type, lastTransitionTime }) => [type, lastTransitionTime])
+    expect(times).toEqual([
+      ['Ready', '1970-01-01T00:00:01Z'],
+      ['SourceConnected', '1970-01-01T00:00:01Z'],
+      ['Degraded', '1970-01-01T00:01:00Z'],
+      ['Stalled', '1970-01-01T00:00:01Z'],
+    ])
+  })
+
+  test('sameConditions looks at status, reason and generation, not at times and messages', () => {
+    expect(sameConditions(at(1000), at(2000, running({ publishedRevision: 8 })))).toBe(true)
+    expect(sameConditions(at(1000), at(1000, running({ sourceConnected: false })))).toBe(false)
+    const later = toConditions(mirrorFindings(running()), [], { generation: 4, nowMs: 1000 })
+    expect(sameConditions(at(1000), later)).toBe(false)
+  })
+})
