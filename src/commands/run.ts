@@ -46,7 +46,7 @@ async function mirror(flags: RunFlags, context: CommandContext, logger: Logger, 
   const start = await startConfig({ flags, env, signal }, logger)
   for (const warning of [...flags.warnings, ...start.config.warnings]) logger.warn({ warning }, 'configuration')
   const metrics = createMetrics()
-  using running = await RunningProcess.open(start.config, { version, clock: systemClock, logger, metrics })
+  using running = await RunningProcess.open(start.config, { version, clock: systemClock, logger, metrics, env })
   logStart(logger, start.config, version)
   bar.follow(() => running.status())
   if (flags.oneTime) await runOnce(running, { signal, timeoutMs: flags.timeoutMs, clock: systemClock })
