@@ -9,6 +9,7 @@ import type { VisibleCopy } from './guards.ts'
 import type { MirrorFailure, MirrorPhase, MirrorStatus } from './mirror-status.ts'
 import { ProgressLog } from './progress-log.ts'
 import type { KeyErrors, OpenedSink, WriteResult } from './sink.ts'
+import type { SinkError } from './sink-error.ts'
 
 export interface MirrorStateOptions {
   readonly name: string
@@ -49,12 +50,14 @@ export class MirrorState {
   /** A guard keeps the copy as it is. */
   #hold: MirrorFailure | undefined
   #seedFailure: MirrorFailure | undefined
+  readonly #hookFailures = new Map<string, MirrorFailure>()
 
   constructor(options: MirrorStateOptions) {
     this.#options = options
   }
 
-  status(): MirrorStatus {
+  /** `fault`: what the target itself says is wrong with the copy now. */
+  status(fault?: SinkError): MirrorStatus {
     const { name, prefix, target, maxStalenessMs, clock } = this.#options
     return {
       name,
@@ -77,8 +80,14 @@ export class MirrorState {
       stalenessMs: this.#equal && clock.monotonic() - this.#equal.monotonicMs,
       maxStalenessMs,
       lastVerifiedMs: this.#verifiedMs,
-      lastError: this.#targetFailure ?? this.#hold ?? this.#seedFailure ?? this.#sourceFailure,
+      lastError: this.#firstFailure(fault),
     }
+  }
+
+  #firstFailure(fault: SinkError | undefined): MirrorFailure | undefined {
+    const copy = fault && this.#describe(fault)
+    const failure = this.#targetFailure ?? copy ?? this.#hold ?? this.#seedFailure ?? this.#sourceFailure
+    return failure ?? [...this.#hookFailures.values()][0]
   }
 
   #shownPhase(): MirrorPhase {
@@ -276,6 +285,16 @@ export class MirrorState {
     }
     this.#hold = this.#describe(error, this.#hold)
     this.#report()
+  }
+
+  /** A hook failed after a publish, or, undefined, went well again. Its runs are logged where they are made. */
+  hookResult(hook: string, failure: Error | undefined): void {
+    const before = this.#hookFailures.get(hook)
+    this.#hookFailures.delete(hook)
+    if (failure === undefined) return
+    const message = `Cannot run the hook ${hook}: ${failure.message}`
+    const hint = 'The log has what the hook printed. It is tried again by its retries, and with the next publish.'
+    this.#hookFailures.set(hook, this.#describe(new EtcdMirrorError('HookFailed', message, true, { hint }), before))
   }
 
   stopped(): void {

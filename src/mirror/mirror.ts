@@ -53,7 +53,7 @@ export class Mirror {
   }
 
   status(): MirrorStatus {
-    return this.#state.status()
+    return this.#state.status(this.#options.sink.fault?.())
   }
 
   /**
@@ -62,6 +62,11 @@ export class Mirror {
    */
   get synced(): Promise<void> {
     return this.#synced.promise
+  }
+
+  /** A hook of the target failed after a publish, or, undefined, went well again. Consumers see the publish all the same. */
+  hookResult(hook: string, failure: Error | undefined): void {
+    this.#state.hookResult(hook, failure)
   }
 
   /** Asks for a complete snapshot now. What is equal is not rewritten. Ignored while one is being taken. */
