@@ -12,7 +12,11 @@ const WARM_UP = 300
 /** The same tasks, each as a user of that client would write it. */
 const CLIENTS = {
   async ours() {
-    const connection = await EtcdConnection.open({ endpoints: [endpoint] })
+    const connection = await EtcdConnection.open({
+      endpoints: [endpoint],
+      dialTimeoutMs: 10_000,
+      operationTimeoutMs: 60_000,
+    })
     return {
       get: (key) => connection.getValue(key),
       put: (key) => connection.put(key, VALUE),

@@ -133,7 +133,7 @@ interface Work {
 async function inTurns(context: BenchContext, { endpoint }: LoadedEtcd, work: Work): Promise<Pair> {
   const { task, count, write } = work
   const costs = { ours: [] as LibraryCost[], etcd3: [] as LibraryCost[] }
-  for (let run = 0; run < context.size(7, 2); run += 1) {
+  for (let run = 0; run < context.size(5, 2); run += 1) {
     for (const client of run % 2 === 0 ? (['ours', 'etcd3'] as const) : (['etcd3', 'ours'] as const)) {
       const prefix = write === undefined ? work.prefix : `${work.prefix}/${run}/${client}/`
       const onReady = write?.(prefix)
