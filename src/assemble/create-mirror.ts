@@ -5,6 +5,7 @@ import type { EtcdRpc } from '../etcd/rpc.ts'
 import { Mirror } from '../mirror/mirror.ts'
 import type { Seed } from '../mirror/mirror-options.ts'
 import { seedSource } from '../targets/files/seed-source.ts'
+import type { HookContext } from '../targets/hooks/hook-context.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import type { Metrics } from '../util/metrics.ts'
@@ -33,7 +34,8 @@ export function createMirror(
 ): Mirror {
   const { name, prefix, maxStalenessMs, verifyEveryMs, keys, limits, safety } = config
   const { clock, logger, metrics } = context
-  return new Mirror({
+  const onHookResult: HookContext['onResult'] = (hook, failure) => mirror.hookResult(hook, failure)
+  const mirror: Mirror = new Mirror({
     name,
     prefix,
     target: targetPlace(config.target),
@@ -45,13 +47,14 @@ export function createMirror(
     seed: seedOf(config),
     resyncAfterReconnect: etcd.resyncAfterReconnect,
     rpc,
-    sink: createSink(config, context),
+    sink: createSink(config, { ...context, onHookResult }),
     clock,
     logger,
     metrics,
     beat,
     onOpened,
   })
+  return mirror
 }
 
 function seedOf({ target, prefix, limits }: MirrorConfig): Seed | undefined {

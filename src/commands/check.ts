@@ -5,6 +5,7 @@ import type { EtcdOptions } from '../etcd/options.ts'
 import { readHead } from '../replication/head.ts'
 import { isCompleteVersion, readServerVersion } from '../replication/server-version.ts'
 import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
+import { checkHooks } from './check-hooks.ts'
 import type { CommandContext } from './command-context.ts'
 import { EXIT_CODES, exitCodeOf } from './exit-code.ts'
 import { readPermissionCommand } from './read-permission.ts'
@@ -23,7 +24,9 @@ export async function check(flags: CheckFlags, context: CommandContext): Promise
   const client = await EtcdClient.open(config.etcd)
   try {
     const reachable = await checkConnection(client, config.etcd, say, signal)
-    return reachable ?? (await checkPrefixes(client, config.process.mirrors, config.etcd, say, signal))
+    if (reachable !== undefined) return reachable
+    const code = await checkPrefixes(client, config.process.mirrors, config.etcd, say, signal)
+    return checkHooks(config.process.mirrors, say) || code !== EXIT_CODES.done ? code : EXIT_CODES.failed
   } finally {
     client.close()
   }

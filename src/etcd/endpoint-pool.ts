@@ -1,4 +1,5 @@
 import { type ChannelCredentials, type ChannelOptions, Client, connectivityState } from '@grpc/grpc-js'
+import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
 import { DialingSockets } from './dialing-sockets.ts'
 
 export interface EndpointPoolOptions {
@@ -32,7 +33,7 @@ export class EndpointPool {
   }
 
   client(): Client {
-    if (this.#closed) throw new Error('Cannot use the etcd connection: it is closed')
+    if (this.#closed) throw new EtcdMirrorError('Closed', 'Cannot call etcd: the connection is closed', false)
     this.#client ??= this.#connect()
     return this.#client
   }

@@ -115,9 +115,9 @@ export class FollowPhase {
 
   /** The revision at which a snapshot shows exactly what the copy should hold; undefined = etcd has none any more. */
   async #rebase(signal: AbortSignal): Promise<number | undefined> {
-    const { rpc, prefix } = this.#options
+    const { rpc, prefix, state } = this.#options
     if (this.#base === undefined) return undefined
-    const options = { signal, maxBehind: catchUpLimit(this.#base) }
+    const options = { signal, maxBehind: catchUpLimit(this.#base), mayLoseEvents: !state.trustsProgress }
     const position = await comparablePosition(rpc, prefix, this.#base, options)
     this.#base = position ?? this.#base
     return position?.revision

@@ -1,6 +1,9 @@
 import { type ErrorCode, EtcdMirrorError } from '../util/etcd-mirror-error.ts'
 
-export type GuardCode = Extract<ErrorCode, 'LimitExceeded' | 'EmptyRefused' | 'DeletesRefused' | 'RenderFailed'>
+export type GuardCode = Extract<
+  ErrorCode,
+  'LimitExceeded' | 'EmptyRefused' | 'DeletesRefused' | 'RenderFailed' | 'HookVetoed'
+>
 
 /** A guard holds the last good copy back from a change. It goes on when etcd, or the configuration, says so. */
 export class GuardError extends EtcdMirrorError {

@@ -49,6 +49,7 @@ export class MirrorState {
   /** A guard keeps the copy as it is. */
   #hold: MirrorFailure | undefined
   #seedFailure: MirrorFailure | undefined
+  readonly #hookFailures = new Map<string, MirrorFailure>()
 
   constructor(options: MirrorStateOptions) {
     this.#options = options
@@ -77,8 +78,13 @@ export class MirrorState {
       stalenessMs: this.#equal && clock.monotonic() - this.#equal.monotonicMs,
       maxStalenessMs,
       lastVerifiedMs: this.#verifiedMs,
-      lastError: this.#targetFailure ?? this.#hold ?? this.#seedFailure ?? this.#sourceFailure,
+      lastError: this.#firstFailure(),
     }
+  }
+
+  #firstFailure(): MirrorFailure | undefined {
+    const failure = this.#targetFailure ?? this.#hold ?? this.#seedFailure ?? this.#sourceFailure
+    return failure ?? [...this.#hookFailures.values()][0]
   }
 
   #shownPhase(): MirrorPhase {
@@ -276,6 +282,16 @@ export class MirrorState {
     }
     this.#hold = this.#describe(error, this.#hold)
     this.#report()
+  }
+
+  /** A hook failed after a publish, or, undefined, went well again. Its runs are logged where they are made. */
+  hookResult(hook: string, failure: Error | undefined): void {
+    const before = this.#hookFailures.get(hook)
+    this.#hookFailures.delete(hook)
+    if (failure === undefined) return
+    const message = `Cannot run the hook ${hook}: ${failure.message}`
+    const hint = 'The log has what the hook printed. It is tried again by its retries, and with the next publish.'
+    this.#hookFailures.set(hook, this.#describe(new EtcdMirrorError('HookFailed', message, true, { hint }), before))
   }
 
   stopped(): void {

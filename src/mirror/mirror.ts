@@ -64,6 +64,11 @@ export class Mirror {
     return this.#synced.promise
   }
 
+  /** A hook of the target failed after a publish, or, undefined, went well again. Consumers see the publish all the same. */
+  hookResult(hook: string, failure: Error | undefined): void {
+    this.#state.hookResult(hook, failure)
+  }
+
   /** Asks for a complete snapshot now. What is equal is not rewritten. Ignored while one is being taken. */
   requestResync(reason: ResyncReason): void {
     if (this.#phase) this.#phase.requestResync(reason)

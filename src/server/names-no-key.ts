@@ -7,6 +7,8 @@ const KEYLESS: ReadonlySet<string> = new Set<ErrorCode>([
   'EmptyRefused',
   'DeletesRefused',
   'SeedUnusable',
+  'HookVetoed',
+  'HookFailed',
 ])
 
 /** Whether the text of a failure certainly names no key, so that everybody who can reach the port may read it. */

@@ -123,7 +123,20 @@ export const METRICS = {
     type: 'counter',
     labels: ['mirror', 'reason'],
     help: 'Times a guard began to hold the last good copy.',
-    initial: byReason('LimitExceeded', 'EmptyRefused', 'DeletesRefused', 'RenderFailed'),
+    initial: byReason('LimitExceeded', 'EmptyRefused', 'DeletesRefused', 'RenderFailed', 'HookVetoed'),
+  },
+  etcd_mirror_hook_runs_total: {
+    type: 'counter',
+    labels: ['mirror', 'hook', 'result'],
+    help: 'Runs of hooks that ended: success, error or timeout; a BeforePublish hook that does not succeed vetoes.',
+    initial: [],
+  },
+  etcd_mirror_hook_duration_seconds: {
+    type: 'histogram',
+    labels: ['mirror', 'hook'],
+    help: 'Time that runs of hooks took.',
+    buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    initial: [],
   },
   etcd_mirror_drift_detected_total: {
     type: 'counter',

@@ -17,5 +17,8 @@ export function ensureKubernetes(minor: '1.34' | '1.37', log?: (line: string) =>
 /** The etcd releases that the tests know, one patch version each. */
 export type EtcdSeries = '3.4' | '3.5' | '3.6' | '3.7'
 
+/** Path of the program. */
+export function ensureNginx(log?: (line: string) => void): Promise<string>
+
 export function ensureEtcd(series: EtcdSeries, log?: (line: string) => void): Promise<EtcdPrograms>
 export function ensureServers(log?: (line: string) => void): Promise<EtcdPrograms[]>

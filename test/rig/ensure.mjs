@@ -1,7 +1,9 @@
 // The real servers of the tests. Alone: `node test/rig/ensure.mjs` builds what the cache lacks and prints where it is.
+import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { cached } from './cache.mjs'
+import { withDebianPackages } from './debian-packages.mjs'
 import { etcdFromDebian } from './etcd-from-debian.mjs'
 import { etcdFromGo } from './etcd-from-go.mjs'
 import { kubernetesFromGo } from './kubernetes-from-go.mjs'
@@ -56,10 +58,24 @@ export async function ensureKubernetes(minor, log = console.error) {
   return { version, directory }
 }
 
+/** The path of nginx from Debian's packages, fetched first when the cache lacks it. */
+export async function ensureNginx(log = console.error) {
+  const directory = await cached(
+    'nginx-debian',
+    (staging) =>
+      withDebianPackages(['nginx'], 'nginx', log, (unpacked) =>
+        copyFile(join(unpacked, 'usr/sbin/nginx'), join(staging, 'nginx')),
+      ),
+    log,
+  )
+  return join(directory, 'nginx')
+}
+
 /** Builds every server that the cache lacks, one after the other. */
 export async function ensureServers(log = console.error) {
   const ready = []
   for (const series of Object.keys(etcds)) ready.push(await ensureEtcd(series, log))
+  await ensureNginx(log)
   for (const minor of Object.keys(kubernetes)) await ensureKubernetes(minor, log)
   return ready
 }

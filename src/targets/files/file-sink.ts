@@ -14,33 +14,30 @@ import type { Position } from '../../replication/position.ts'
 import type { Clock } from '../../util/clock.ts'
 import type { Logger } from '../../util/logger.ts'
 import { BackgroundFaults } from './background-faults.ts'
-import { BackgroundTasks } from './background-tasks.ts'
 import { readBootId } from './boot-id.ts'
 import { toSinkError } from './file-error.ts'
 import { FileSystem } from './file-system.ts'
 import type { FileTargetOptions } from './file-target-options.ts'
 import { HeldRoot } from './held-root.ts'
-import { InPlacePublisher } from './in-place-publisher.ts'
 import { KeyErrorSet } from './key-errors.ts'
 import { KeyPaths } from './key-paths.ts'
 import { type Layout, layoutOf, RESERVED_NAMES } from './layout.ts'
-import { lockRoot, type RootLock } from './lock.ts'
-import { assertDirectories, claimRoot, examineRoot, type Owner } from './owner.ts'
+import { type OpenRoot, type OpenRootOptions, openRoot } from './open-root.ts'
+import { assertDirectories } from './owner.ts'
 import type { PathChange } from './path-change.ts'
 import { type Difference, differenceOf, stageChanges, stageNew } from './path-changes.ts'
 import type { Projection, ProjectionSource } from './projection.ts'
+import { noHooks, type PublishHooks } from './publish-hooks.ts'
 import type { OnPublishStep } from './publish-step.ts'
-import type { Publisher, VisibleState } from './publisher.ts'
+import type { VisibleState } from './publisher.ts'
 import type { PublisherOptions } from './publisher-options.ts'
 import { addTo, toKeyChange, totalsOf } from './sink-content.ts'
 import { FOREGROUND_SLICE_MS, inSlices } from './slices.ts'
-import { SnapshotPublisher } from './snapshot-publisher.ts'
 import { Staging } from './staging.ts'
 import { TreeDigest } from './tree-digest.ts'
 import { TreeFiles } from './tree-files.ts'
 import { treeProjection } from './tree-projection.ts'
 import type { TreeContent } from './visible-tree.ts'
-import { WorkArea } from './work-area.ts'
 
 export interface FileSinkOptions {
   readonly options: FileTargetOptions
@@ -52,6 +49,8 @@ export interface FileSinkOptions {
   readonly configHash: string
   /** What stands in the files. Default: one file a key. */
   readonly projection?: ProjectionSource
+  /** Default: none. */
+  readonly hooks?: PublishHooks
   /** Of the program; only written down. */
   readonly version: string
   readonly logger: Logger
@@ -91,11 +90,7 @@ interface Next {
 }
 
 /** What stands below the root, while it is this process's. */
-interface Opened {
-  readonly lock: RootLock
-  readonly background: BackgroundTasks
-  readonly work: WorkArea
-  readonly publisher: Publisher
+interface Opened extends OpenRoot {
   published: VisibleState['published'] | undefined
   keyErrors: KeyErrorSet
   /** Keys that consumers see, in whatever files. */
@@ -115,13 +110,10 @@ class FileSink implements Sink {
   readonly #files: FileSystem
   readonly #paths: KeyPaths
   readonly #projections: ProjectionSource
-  readonly #owner: Owner
+  readonly #hooks: PublishHooks
   readonly #configHash: string
   readonly #bootId: string | undefined
-  readonly #faults: BackgroundFaults
-  readonly #clock: Clock
-  readonly #onStep: OnPublishStep
-  readonly #held = new HeldRoot()
+  readonly #root: Omit<OpenRootOptions, 'inspect'>
   #opened: Opened | undefined
 
   constructor(given: FileSinkOptions) {
@@ -131,13 +123,14 @@ class FileSink implements Sink {
     const isInPlace = given.options.layout === 'InPlace'
     this.#paths = new KeyPaths(given.prefix, this.#layout, isInPlace ? RESERVED_NAMES : new Set())
     this.#projections = given.projection ?? treeProjection
-    const prefixBase64 = given.prefix.toString('base64')
-    this.#owner = { mirror: given.mirrorName, prefixBase64, version: given.version, layout: given.options.layout }
+    this.#hooks = given.hooks ?? noHooks
     this.#configHash = given.configHash
     this.#bootId = 'bootId' in given ? given.bootId : readBootId()
-    this.#faults = new BackgroundFaults(given.logger, given.mirrorName, given.options.root)
-    this.#clock = given.clock
-    this.#onStep = given.onStep ?? (() => undefined)
+    const { mirrorName: mirror, prefix, version, clock, logger, onStep = () => undefined } = given
+    const owner = { mirror, prefixBase64: prefix.toString('base64'), version, layout: given.options.layout }
+    const faults = new BackgroundFaults(logger, mirror, given.options.root)
+    const shared = { files: this.#files, layout: this.#layout, options: this.#options }
+    this.#root = { ...shared, owner, clock, onStep, held: new HeldRoot(), faults }
   }
 
   async open({ signal }: { readonly signal: AbortSignal }): Promise<OpenedSink> {
@@ -209,7 +202,7 @@ class FileSink implements Sink {
         throw error
       }
       const removed = differing.filter(({ bytes }) => bytes === undefined).length
-      return { written: differing.length - removed, removed, ...this.#shown(opened, next) }
+      return { written: differing.length - removed, removed, ...this.#shown(opened, next, differing) }
     })
   }
 
@@ -234,6 +227,7 @@ class FileSink implements Sink {
     const opened = this.#opened
     this.#opened = undefined
     this.#projections.close()
+    await this.#hooks.close()
     await opened?.background.stop()
     opened?.lock.release()
   }
@@ -241,44 +235,19 @@ class FileSink implements Sink {
   /** Starts from what stands below the root, whatever was known before. */
   async #takeOver(signal: AbortSignal): Promise<Opened> {
     await this.close()
-    const { directoryMode } = this.#options
-    const isHeld: HeldRoot['is'] = (root) => this.#held.is(root)
-    examineRoot(this.#files, this.#layout, this.#owner.mirror, directoryMode, isHeld)
-    const lock = await lockRoot(this.#files, this.#layout)
-    const background = new BackgroundTasks(this.#faults)
-    try {
-      const claimed = claimRoot(this.#files, this.#layout, this.#owner, directoryMode, isHeld)
-      this.#held.remember(this.#files, this.#layout.root)
-      const work = new WorkArea({ files: this.#files, layout: this.#layout, background })
-      const publisher = await this.#openPublisher({ claimed, background, work }, signal)
-      const { found, foundPublished: published } = publisher
-      const keyErrors = new KeyErrorSet(found?.keyErrors)
-      const content = { files: found?.files ?? 0, bytes: found?.bytes ?? 0, digest: found?.digest ?? new TreeDigest() }
-      const copy = found?.copy ?? totalsOf(content, keyErrors)
-      const projection = this.#projections.needsValues ? undefined : this.#projections.begin(this.#paths)
-      this.#opened = { lock, background, work, publisher, published, keyErrors, copy, content, projection }
-      return this.#opened
-    } catch (error) {
-      await background.stop()
-      lock.release()
-      throw error
-    }
-  }
-
-  #openPublisher(
-    given: Pick<PublisherOptions, 'claimed' | 'background' | 'work'>,
-    signal: AbortSignal,
-  ): Publisher | Promise<Publisher> {
-    const options: PublisherOptions = {
-      ...given,
-      files: this.#files,
-      layout: this.#layout,
-      options: this.#options,
-      owner: this.#owner,
-      clock: this.#clock,
-      onStep: this.#onStep,
-    }
-    return this.#options.layout === 'InPlace' ? new InPlacePublisher(options) : SnapshotPublisher.open(options, signal)
+    const inspect: PublisherOptions['inspect'] = (directory, changed, { published: { revision } }, inspectSignal) =>
+      this.#hooks.before({ directory, changed, revision }, inspectSignal)
+    const root = await openRoot({ ...this.#root, inspect }, signal)
+    const { found, foundPublished: published, isPublished } = root.publisher
+    const keyErrors = new KeyErrorSet(found?.keyErrors)
+    const content = { files: found?.files ?? 0, bytes: found?.bytes ?? 0, digest: found?.digest ?? new TreeDigest() }
+    const copy = found?.copy ?? totalsOf(content, keyErrors)
+    const projection = this.#projections.needsValues ? undefined : this.#projections.begin(this.#paths)
+    const opened = { ...root, published, keyErrors, copy, content, projection }
+    this.#opened = opened
+    const visible = published && isPublished ? { ...published, digest: content.digest.toString() } : undefined
+    this.#hooks.opened({ visible, pin: () => root.publisher.pin() })
+    return opened
   }
 
   /** The opened root, with a state that consumers see and that `position` does not lie before. */
@@ -292,7 +261,7 @@ class FileSink implements Sink {
 
   #beginStaging({ publisher }: Opened, directory: string, report: ReportDifference): Staging {
     assertDirectories(this.#files, this.#layout, this.#options.layout)
-    this.#onStep('stage')
+    this.#root.onStep('stage')
     this.#files.mkdir(directory, this.#options.directoryMode)
     const current = publisher.directory === undefined ? undefined : this.#tree(publisher.directory)
     return new Staging(this.#tree(directory, { isFresh: true }), current, { mode: this.#options.mode, report })
@@ -318,7 +287,7 @@ class FileSink implements Sink {
     if (shown && before && (!before.isSound || before.files > staging.known))
       await this.#sliced(shown.compare(directory, onDifference), signal)
     admit?.(next.copy)
-    await publisher.publishTree(directory, this.#state(position, next))
+    await publisher.publishTree(directory, this.#state(position, next), signal)
     opened.projection = projection
     const removed = before ? before.files - staging.known : 0
     return { written: staging.written, removed, ...this.#shown(opened, next) }
@@ -342,9 +311,11 @@ class FileSink implements Sink {
   }
 
   /** `next` is visible now. */
-  #shown(opened: Opened, next: Next): Shown {
+  #shown(opened: Opened, next: Next, changes?: readonly PathChange[]): Shown {
     const { revision, epoch } = next.position
     opened.published = { revision, epoch }
+    const paths = changes?.map(({ path }) => path)
+    this.#hooks.published({ revision, epoch, digest: next.content.digest.toString() }, paths)
     return visible(opened, next)
   }
 

@@ -4,6 +4,7 @@ import { RESERVED_NAMES } from './layout.ts'
 import { moveTree } from './move-tree.ts'
 import type { PathChange } from './path-change.ts'
 import { writeChanges } from './path-changes.ts'
+import type { PinnedTree } from './publish-hooks.ts'
 import type { PublishStep } from './publish-step.ts'
 import type { Publisher, VisibleState } from './publisher.ts'
 import type { PublisherOptions } from './publisher-options.ts'
@@ -106,11 +107,17 @@ export class InPlacePublisher implements Publisher {
     return await verifying
   }
 
-  publishTree(directory: string, state: VisibleState): Promise<void> {
-    const { files, layout, options } = this.#options
+  pin(): PinnedTree | undefined {
+    return { directory: this.#options.layout.root, release: () => undefined }
+  }
+
+  async publishTree(directory: string, state: VisibleState, signal: AbortSignal): Promise<void> {
+    const { files, layout, options, inspect } = this.#options
     const { directoryMode } = options
+    await inspect(directory, undefined, state, signal)
     const work = () => moveTree(files, directory, layout.root, { directoryMode, kept: RESERVED_NAMES })
-    return this.#publish('move-files', state, work).then(() => this.addSpare(directory))
+    await this.#publish('move-files', state, work)
+    this.addSpare(directory)
   }
 
   async publishChanges(changes: readonly PathChange[], state: VisibleState, signal: AbortSignal): Promise<void> {

@@ -22,6 +22,8 @@ export interface Layout {
   readonly states: string
   /** Trees in the making and trees to remove: of no use to anybody after a crash. */
   readonly work: string
+  /** What hooks have been told. */
+  readonly hooks: string
   /** The next `current`, before it is renamed into place. */
   readonly nextLink: string
 }
@@ -45,6 +47,7 @@ export function layoutOf(root: string): Layout {
     lock: join(meta, 'lock'),
     states: join(meta, 'trees'),
     work: join(meta, 'work'),
+    hooks: join(meta, 'hooks'),
     nextLink: join(meta, 'current.next'),
   }
 }

@@ -2,6 +2,7 @@ import { isAbsolute, resolve } from 'node:path'
 import { z } from 'zod'
 import { durationField } from '../../mirror/options.ts'
 import { parseFileMode } from '../../util/file-mode.ts'
+import { type HookOptions, hooksSchema } from '../hooks/options.ts'
 import { type RenderOptions, renderListSchema } from '../render/options.ts'
 import type { LayoutKind } from './layout.ts'
 
@@ -23,6 +24,7 @@ export interface FilesTargetOptions {
   }
   /** What is rendered, at least one. */
   readonly render: readonly RenderOptions[]
+  readonly hooks: readonly HookOptions[]
 }
 
 /** `target.files` of mirror.yaml. */
@@ -69,6 +71,13 @@ export const filesTargetSchema = z
       .transform(({ seedFrom, seedAfter }) => ({ seedFrom, seedAfterMs: seedAfter }))
       .describe('What consumers get when etcd was never reached.'),
     render: renderListSchema,
+    hooks: hooksSchema,
+  })
+  .superRefine(({ layout, hooks }, context) => {
+    const index = hooks.findIndex(({ phase }) => phase === 'BeforePublish')
+    if (layout !== 'InPlace' || index === -1) return
+    const message = 'BeforePublish needs the layout Snapshot: with InPlace no tree is staged'
+    context.addIssue({ code: 'custom', message, path: ['hooks', index, 'phase'] })
   })
   .transform(({ readerGrace, ...rest }): FilesTargetOptions => ({ ...rest, readerGraceMs: readerGrace }))
   .describe('A directory tree.')

@@ -5,6 +5,7 @@ import type { FileTargetOptions } from './file-target-options.ts'
 import type { Layout } from './layout.ts'
 import type { Owner } from './owner.ts'
 import type { OnPublishStep } from './publish-step.ts'
+import type { VisibleState } from './publisher.ts'
 import type { WorkArea } from './work-area.ts'
 
 export interface PublisherOptions {
@@ -19,4 +20,14 @@ export interface PublisherOptions {
   readonly background: BackgroundTasks
   readonly work: WorkArea
   readonly onStep: OnPublishStep
+  /**
+   * Looks at a tree that is complete and out of sight; what it throws keeps it there. `changed`: paths that differ from
+   * what is visible; undefined = any. Layout InPlace: only whole trees, before their files are moved.
+   */
+  readonly inspect: (
+    directory: string,
+    changed: readonly string[] | undefined,
+    state: VisibleState,
+    signal: AbortSignal,
+  ) => Promise<void>
 }

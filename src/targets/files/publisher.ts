@@ -1,4 +1,5 @@
 import type { PathChange } from './path-change.ts'
+import type { PinnedTree } from './publish-hooks.ts'
 import type { StoredState, TreeState } from './state-file.ts'
 import type { TreeContent, VisibleTree } from './visible-tree.ts'
 
@@ -32,9 +33,11 @@ export interface Publisher {
    */
   verify(content: () => TreeContent, signal: AbortSignal): Promise<boolean>
   /** Makes the complete tree in `directory` visible instead of what is; takes the directory over. */
-  publishTree(directory: string, state: VisibleState): Promise<void>
+  publishTree(directory: string, state: VisibleState, signal: AbortSignal): Promise<void>
   /** Makes changes of what is visible visible. `changes`: at least one path that differs, unless the last publish is torn. */
   publishChanges(changes: readonly PathChange[], state: VisibleState, signal: AbortSignal): Promise<void>
+  /** The visible tree, to stay as it is until it is released; in the layout InPlace it goes on changing. */
+  pin(): PinnedTree | undefined
   /** Writes down that what is visible equals etcd at another position. */
   remember(state: VisibleState): void
   /** Takes over a tree in the making that is equal to the visible one. */

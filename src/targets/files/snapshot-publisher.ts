@@ -3,6 +3,7 @@ import { ensureDirectory, writeOwner } from './owner.ts'
 import type { PathChange } from './path-change.ts'
 import { writeChanges } from './path-changes.ts'
 import { isCurrent, publishTree, treePath } from './publication.ts'
+import type { PinnedTree } from './publish-hooks.ts'
 import type { Publisher, VisibleState } from './publisher.ts'
 import type { PublisherOptions } from './publisher-options.ts'
 import { type RootSurvey, revisionOfName, surveyRoot } from './root-survey.ts'
@@ -85,25 +86,32 @@ export class SnapshotPublisher implements Publisher {
     return true
   }
 
-  async publishTree(directory: string, state: VisibleState): Promise<void> {
+  pin(): PinnedTree | undefined {
+    const { directory } = this
+    return directory === undefined ? undefined : { directory, release: this.#rotation.pinCurrent() }
+  }
+
+  async publishTree(directory: string, state: VisibleState, signal: AbortSignal): Promise<void> {
+    await this.#options.inspect(directory, undefined, state, signal)
     this.#publish(directory, state)
     this.#rotation.replaceCurrent(this.#current, undefined, state)
   }
 
   async publishChanges(changes: readonly PathChange[], state: VisibleState, signal: AbortSignal): Promise<void> {
-    const { files, options, onStep, work } = this.#options
+    const { files, options, onStep, work, inspect } = this.#options
     const { mode, directoryMode } = options
+    const paths = changes.map(({ path }) => path)
     const directory = await this.#rotation.take(signal, () => onStep('take-tree'))
     try {
       onStep('write-changes')
       const tree = new TreeFiles({ files, directory, directoryMode })
       await inSlices(writeChanges(tree, changes, mode), FOREGROUND_SLICE_MS, signal)
+      await inspect(directory, paths, state, signal)
       this.#publish(directory, state)
     } catch (error) {
       work.discard(directory)
       throw error
     }
-    const paths = changes.map(({ path }) => path)
     this.#rotation.replaceCurrent(this.#current, paths, state)
   }
 

@@ -124,7 +124,7 @@ describe.each([
 })
 
 test('there is an example of every task', () => {
-  expect(examples.alone).toEqual(
-    expect.arrayContaining(['broker.ts', 'election.ts', 'put-get.ts', 'txn.ts', 'watch.ts']),
-  )
+  const alone = ['broker.ts', 'election.ts', 'key-value-sync.ts', 'plugin.ts', 'put-get.ts', 'txn.ts', 'watch.ts']
+  expect(examples.alone).toEqual(expect.arrayContaining(alone))
+  expect(examples.withPeers).toContain('proto.ts')
 })

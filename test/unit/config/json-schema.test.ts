@@ -21,7 +21,7 @@ test('mirrorFileJsonSchema is draft 2020-12 and has a title', () => {
 
 test('mirrorFileJsonSchema refuses unknown keys in every object and describes every field', () => {
   for (const [path, schema] of nodes(root)) {
-    const isOpen = /\.(labels|annotations)$/.test(path)
+    const isOpen = /\.(labels|annotations|headers|headerFiles)$/.test(path)
     const additional = isOpen ? { type: 'string' } : false
     if (schema.type === 'object') expect([path, schema.additionalProperties]).toEqual([path, additional])
     if (path !== '') expect([path, typeof schema.description]).toEqual([path, 'string'])

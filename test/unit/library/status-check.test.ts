@@ -18,7 +18,7 @@ test('StatusCheck is Init before every plugin reported, and Ok without any once 
   expect(check.status().state).toBe('Ok')
 })
 
-test('StatusCheck: the state of the process is that of all plugins, not of the one that reported last (weakness 14)', () => {
+test('StatusCheck: the state of the process is that of all plugins, not of the one that reported last (§9.14)', () => {
   const { check } = checkWith()
   const removal = check.register('a')
   check.register('b')

@@ -180,17 +180,22 @@ describe('/status', () => {
     expect(JSON.parse(body).mirrors[0]).toMatchObject({ keyErrors: { count: 1 }, lastError: { reason: 'TargetFull' } })
   })
 
-  test.each(['Unavailable', 'LimitExceeded', 'EmptyRefused', 'DeletesRefused', 'SeedUnusable'])(
-    'off loopback still tells what is wrong when that names no key: %s',
-    async (reason) => {
-      const mirrors = [mirrorStatus({ lastError: failure(reason) })]
-      const { get } = await runningServer({
-        bind: { host: '', port: 0 },
-        status: () => ({ ...REPORT, mirrors }),
-      })
-      expect((await get('/status')).body).toContain('Cannot reach etcd: refused')
-    },
-  )
+  test.each([
+    'Unavailable',
+    'LimitExceeded',
+    'EmptyRefused',
+    'DeletesRefused',
+    'SeedUnusable',
+    'HookVetoed',
+    'HookFailed',
+  ])('off loopback still tells what is wrong when that names no key: %s', async (reason) => {
+    const mirrors = [mirrorStatus({ lastError: failure(reason) })]
+    const { get } = await runningServer({
+      bind: { host: '', port: 0 },
+      status: () => ({ ...REPORT, mirrors }),
+    })
+    expect((await get('/status')).body).toContain('Cannot reach etcd: refused')
+  })
 })
 
 describe("the seed's probes", () => {

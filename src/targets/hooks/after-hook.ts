@@ -1,0 +1,150 @@
+import { Backoff } from '../../util/backoff.ts'
+import { Notifier } from '../../util/notifier.ts'
+import type { HookedRoot, PinnedTree, PublishMark } from '../files/publish-hooks.ts'
+import { writeChangesFile } from './changes-file.ts'
+import type { HookContext } from './hook-context.ts'
+import { HookRecord } from './hook-record.ts'
+import type { HookOptions } from './options.ts'
+import { timedRun } from './timed-run.ts'
+
+/** What the hook has not heard of yet. */
+interface Pending {
+  readonly mark: PublishMark
+  /** undefined = any path. */
+  readonly changed: ReadonlySet<string> | undefined
+}
+
+/**
+ * Runs a hook after publishes: one run at a time, always about the newest state, until it has succeeded for that; what
+ * was published meanwhile is one more run. What it has heard of is remembered below the root, so that a publish is told
+ * at least once, also over restarts.
+ */
+export class AfterHook {
+  readonly #hook: HookOptions
+  readonly #context: HookContext
+  readonly #record: HookRecord
+  readonly #changed = new Notifier()
+  readonly #stop = new AbortController()
+  readonly #pin: HookedRoot['pin']
+  readonly #loop: Promise<void>
+  #told: PublishMark | undefined
+  #pending: Pending | undefined
+
+  /** Throws what a file call throws. */
+  constructor(hook: HookOptions, context: HookContext, { visible, pin }: HookedRoot) {
+    this.#hook = hook
+    this.#context = context
+    this.#pin = pin
+    this.#record = new HookRecord(context, hook.name)
+    this.#told = this.#record.read()
+    if (visible !== undefined && !isSame(visible, this.#told)) this.#pending = { mark: visible, changed: undefined }
+    this.#loop = this.#run(this.#stop.signal)
+  }
+
+  /** Something else is visible. */
+  published(mark: PublishMark, changed: readonly string[] | undefined): void {
+    this.#pending = merge(this.#pending, { mark, changed: changed && new Set(changed) })
+    this.#changed.notify()
+  }
+
+  /** Ends a run that goes on; what it was about is told after the next start. */
+  async close(): Promise<void> {
+    this.#stop.abort()
+    await this.#loop
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const backoff = new Backoff({ firstMs: 1000, maxMs: 30_000 })
+    let failures = 0
+    try {
+      for (;;) {
+        const seen = this.#changed.version
+        if (this.#pending === undefined) {
+          await this.#changed.wait(seen, signal)
+          continue
+        }
+        if (failures === 0) await this.#context.clock.sleep(this.#hook.debounceMs, signal)
+        const { pending } = this.#takePending()
+        if (await this.#tell(pending, signal)) {
+          failures = 0
+          backoff.reset()
+          continue
+        }
+        // What it did not hear of stays to be told, with whatever comes.
+        this.#pending = merge(pending, this.#pending)
+        failures += 1
+        if (failures > this.#hook.retries) {
+          failures = 0
+          await this.#changed.wait(this.#changed.version, signal)
+        } else await this.#context.clock.sleep(backoff.nextMs(), signal)
+      }
+    } catch (error) {
+      if (!signal.aborted) this.#context.logger.error({ ...this.#fields, err: error }, 'hook ended unexpectedly')
+    }
+  }
+
+  #takePending(): { readonly pending: Pending } {
+    const pending = this.#pending
+    if (pending === undefined) throw new Error('nothing is pending')
+    this.#pending = undefined
+    return { pending }
+  }
+
+  /** Whether the hook heard of it. Throws the abort reason. */
+  async #tell({ mark, changed }: Pending, signal: AbortSignal): Promise<boolean> {
+    const tree = this.#pin()
+    if (tree === undefined) return true
+    try {
+      await this.#runIn(tree, mark, changed, signal)
+      this.#record.write(mark)
+      this.#told = mark
+      this.#context.onResult(this.#hook.name, undefined)
+      return true
+    } catch (error) {
+      signal.throwIfAborted()
+      this.#context.onResult(this.#hook.name, error instanceof Error ? error : new Error('unknown failure'))
+      return false
+    } finally {
+      tree.release()
+    }
+  }
+
+  async #runIn(
+    { directory }: PinnedTree,
+    mark: PublishMark,
+    changed: ReadonlySet<string> | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { files, mirror, root, directory: own } = this.#context
+    const path = `${own}/${this.#hook.name}.changes`
+    writeChangesFile(files, path, changed && [...changed], directory)
+    const environment = {
+      MIRROR_NAME: mirror,
+      MIRROR_FROM_REVISION: String(this.#told?.revision ?? 0),
+      MIRROR_REVISION: String(mark.revision),
+      MIRROR_ROOT: root,
+      MIRROR_CHANGES: path,
+    }
+    await timedRun(this.#hook, { directory, environment, timeoutMs: this.#hook.timeoutMs, signal }, this.#context)
+  }
+
+  get #fields() {
+    return { mirror: this.#context.mirror, hook: this.#hook.name }
+  }
+}
+
+/** The newer state, and the paths of both. */
+function merge(earlier: Pending | undefined, later: Pending | undefined): Pending {
+  const newest = later ?? earlier
+  if (newest === undefined) throw new Error('nothing to merge')
+  if (earlier === undefined || later === undefined) return newest
+  const isAny = earlier.changed === undefined || later.changed === undefined
+  return {
+    mark: later.mark,
+    changed: isAny ? undefined : new Set([...(earlier.changed ?? []), ...(later.changed ?? [])]),
+  }
+}
+
+function isSame(left: PublishMark, right: PublishMark | undefined): boolean {
+  return left.revision === right?.revision && left.epoch === right.epoch && left.digest === right.digest
+}
