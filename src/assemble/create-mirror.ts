@@ -10,6 +10,7 @@ import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import type { Metrics } from '../util/metrics.ts'
 import { createSink } from './create-sink.ts'
+import type { KubeAccess } from './kube-access.ts'
 
 export interface MirrorContext {
   /** Of the program. */
@@ -17,6 +18,7 @@ export interface MirrorContext {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
+  readonly kube: Pick<KubeAccess, 'connect'>
 }
 
 export interface MirrorWiring {

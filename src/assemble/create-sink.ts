@@ -4,12 +4,17 @@ import type { Sink } from '../mirror/sink.ts'
 import { createFileSink } from '../targets/files/file-sink.ts'
 import { FileSystem } from '../targets/files/file-system.ts'
 import { layoutOf } from '../targets/files/layout.ts'
+import type { FilesTargetOptions } from '../targets/files/options.ts'
 import type { HookContext } from '../targets/hooks/hook-context.ts'
 import { HookSet } from '../targets/hooks/hook-set.ts'
+import type { DataObjectTarget } from '../targets/objects/data-object.ts'
+import type { ObjectSinkOptions } from '../targets/objects/target-session.ts'
 import { renderingOf } from '../targets/render/rendering.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import type { Metrics } from '../util/metrics.ts'
+import type { KubeAccess } from './kube-access.ts'
+import { lazySink } from './lazy-sink.ts'
 
 export interface SinkContext {
   /** Of the program. */
@@ -17,18 +22,41 @@ export interface SinkContext {
   readonly logger: Logger
   readonly clock: Clock
   readonly metrics: Metrics
+  readonly kube: Pick<KubeAccess, 'connect'>
   /** See `HookContext`. */
   readonly onHookResult: HookContext['onResult']
 }
 
 /** Makes what writes the target of a mirror. Throws for a target that reading the configuration should have refused. */
-export function createSink({ name, prefix, configHash, target }: MirrorConfig, context: SinkContext): Sink {
-  if (!('files' in target)) throw new Error(`Cannot write target ${targetKind(target)}: not supported`)
-  const { version, logger, clock, metrics, onHookResult: onResult } = context
-  const { files: options } = target
+export function createSink(config: MirrorConfig, context: SinkContext): Sink {
+  const { target } = config
+  if ('files' in target) return fileSink(config, target.files, context)
+  const options = objectSinkOptions(config, context)
+  if ('configMap' in target) return dataObjectSink(options, { kind: 'ConfigMap', options: target.configMap })
+  if ('secret' in target) return dataObjectSink(options, { kind: 'Secret', options: target.secret })
+  throw new Error(`Cannot write target ${targetKind(target)}: not supported`)
+}
+
+function fileSink(
+  { name, prefix, configHash }: MirrorConfig,
+  options: FilesTargetOptions,
+  { version, logger, clock, metrics, onHookResult: onResult }: SinkContext,
+): Sink {
   const projection = renderingOf(options.render, prefix)
   const { root, hooks: directory } = layoutOf(options.root)
   const shared = { files: new FileSystem(), logger, clock }
   const hooks = new HookSet(options.hooks, { ...shared, mirror: name, root, directory, metrics, onResult })
   return createFileSink({ ...shared, options, mirrorName: name, prefix, configHash, projection, hooks, version })
+}
+
+function objectSinkOptions({ name, prefix, configHash }: MirrorConfig, context: SinkContext): ObjectSinkOptions {
+  const { logger, clock, metrics, kube } = context
+  return { connect: () => kube.connect(), mirrorName: name, prefix, configHash, clock, logger, metrics }
+}
+
+function dataObjectSink(options: ObjectSinkOptions, target: DataObjectTarget): Sink {
+  return lazySink(async () => {
+    const { DataObjectSink } = await import('../targets/objects/data-object-sink.ts')
+    return new DataObjectSink({ ...options, target })
+  })
 }

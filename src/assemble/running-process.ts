@@ -13,6 +13,7 @@ import type { Logger } from '../util/logger.ts'
 import { AcceptedCopies } from './accepted-copies.ts'
 import { AutoCompaction } from './auto-compaction.ts'
 import { ClientPool } from './client-pool.ts'
+import { KubeAccess } from './kube-access.ts'
 import { registerMirrorHealth } from './mirror-health.ts'
 import { registerMirrorMetrics } from './mirror-metrics.ts'
 import { MirrorUnit } from './mirror-unit.ts'
@@ -23,6 +24,8 @@ export interface RunningProcessOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: MetricsRegistry
+  /** Where the way to Kubernetes is looked for. */
+  readonly env: Readonly<Record<string, string | undefined>>
 }
 
 /** Names of the mirrors that another configuration made a difference to. */
@@ -46,6 +49,7 @@ export class RunningProcess implements Disposable {
   readonly #options: RunningProcessOptions
   readonly #supervisor: Supervisor
   readonly #copies: AcceptedCopies
+  readonly #kube: KubeAccess
   readonly #compaction: AutoCompaction
   #units = new Map<string, RegisteredUnit>()
   #config: LoadedConfig
@@ -66,6 +70,7 @@ export class RunningProcess implements Disposable {
     this.#config = config
     this.#supervisor = new Supervisor(options)
     this.#copies = new AcceptedCopies(this.#accepted(), options.logger)
+    this.#kube = new KubeAccess({ ...options, metrics: options.metrics.metrics })
     this.#clients = this.#clientPool(config)
     this.#compaction = new AutoCompaction({
       ...options,
@@ -141,8 +146,9 @@ export class RunningProcess implements Disposable {
     return change
   }
 
-  /** Ends every call to etcd. */
+  /** Ends every call to etcd and to Kubernetes. */
   [Symbol.dispose](): void {
+    void this.#kube.close()
     this.#clients.close()
   }
 
@@ -176,7 +182,7 @@ export class RunningProcess implements Disposable {
       config,
       etcd: this.#config.etcd,
       client: this.#clients.lease(),
-      context: { logger, clock, version, metrics: metrics.metrics },
+      context: { logger, clock, version, metrics: metrics.metrics, kube: this.#kube },
       before,
       onOpened: (root) => this.#copies.opened(root),
     })

@@ -129,7 +129,7 @@ async function checkRoots(mirrors: readonly PlacedMirror[], findings: Findings):
 }
 
 /** The targets that a mirror can be made of: the schema knows more than this version can write. */
-const WRITABLE: readonly TargetKind[] = ['files']
+const WRITABLE: readonly TargetKind[] = ['files', 'configMap', 'secret']
 
 function checkWritable(mirrors: readonly PlacedMirror[], findings: Findings): void {
   for (const { mirror, source, index } of mirrors) {

@@ -43,3 +43,11 @@ export function asKubeObject(json: unknown): KubeObject | undefined {
   const { metadata } = json
   return typeof metadata === 'object' && metadata !== null ? (json as KubeObject) : undefined
 }
+
+/** Whether `found`, such as a watch shows it, is the version that is known already, or an older one. */
+export function isKnownVersion(known: KubeObject | 'absent' | undefined, found: KubeObject | 'absent'): boolean {
+  if (known === undefined || known === 'absent' || found === 'absent') return known === found
+  const [have, seen] = [known.metadata.resourceVersion ?? '', found.metadata.resourceVersion ?? '']
+  if (have === seen) return true
+  return known.metadata.uid === found.metadata.uid && BigInt(seen || 0) < BigInt(have || 0)
+}

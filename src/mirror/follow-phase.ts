@@ -25,6 +25,9 @@ import { VerifyLoop } from './verify-loop.ts'
 /** From this mean size of a value on, cutting large answers costs less than holding them. */
 const FRAGMENT_MEAN_BYTES = 4096
 
+/** What stands in the target is not what it was left as: another process may have written it. */
+const NEEDS_OPENING: ReadonlySet<string> = new Set(['TargetBroken', 'TargetBusy'])
+
 /** These want to know what differs from the copy, not only to be as new as etcd. */
 const COMPARING: ReadonlySet<ResyncReason> = new Set(['verify', 'request'])
 
@@ -287,7 +290,7 @@ export class FollowPhase {
   async #afterFailure(error: unknown, signal: AbortSignal): Promise<void> {
     const { state, beat, clock, backoff } = this.#options
     beat()
-    if (!(error instanceof SinkError) || error.code === 'TargetBroken') throw error
+    if (!(error instanceof SinkError) || NEEDS_OPENING.has(error.code)) throw error
     state.targetFailed(error)
     await clock.sleep(backoff.nextMs(), signal)
   }

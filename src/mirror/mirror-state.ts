@@ -9,6 +9,7 @@ import type { VisibleCopy } from './guards.ts'
 import type { MirrorFailure, MirrorPhase, MirrorStatus } from './mirror-status.ts'
 import { ProgressLog } from './progress-log.ts'
 import type { KeyErrors, OpenedSink, WriteResult } from './sink.ts'
+import type { SinkError } from './sink-error.ts'
 
 export interface MirrorStateOptions {
   readonly name: string
@@ -55,7 +56,8 @@ export class MirrorState {
     this.#options = options
   }
 
-  status(): MirrorStatus {
+  /** `fault`: what the target itself says is wrong with the copy now. */
+  status(fault?: SinkError): MirrorStatus {
     const { name, prefix, target, maxStalenessMs, clock } = this.#options
     return {
       name,
@@ -78,12 +80,13 @@ export class MirrorState {
       stalenessMs: this.#equal && clock.monotonic() - this.#equal.monotonicMs,
       maxStalenessMs,
       lastVerifiedMs: this.#verifiedMs,
-      lastError: this.#firstFailure(),
+      lastError: this.#firstFailure(fault),
     }
   }
 
-  #firstFailure(): MirrorFailure | undefined {
-    const failure = this.#targetFailure ?? this.#hold ?? this.#seedFailure ?? this.#sourceFailure
+  #firstFailure(fault: SinkError | undefined): MirrorFailure | undefined {
+    const copy = fault && this.#describe(fault)
+    const failure = this.#targetFailure ?? copy ?? this.#hold ?? this.#seedFailure ?? this.#sourceFailure
     return failure ?? [...this.#hookFailures.values()][0]
   }
 

@@ -53,7 +53,7 @@ export class Mirror {
   }
 
   status(): MirrorStatus {
-    return this.#state.status()
+    return this.#state.status(this.#options.sink.fault?.())
   }
 
   /**

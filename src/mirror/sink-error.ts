@@ -2,12 +2,18 @@ import { type ErrorCode, EtcdMirrorError, type EtcdMirrorErrorOptions } from '..
 
 export type SinkErrorCode = Extract<
   ErrorCode,
-  'TargetNotWritable' | 'TargetFull' | 'TargetForeign' | 'TargetBusy' | 'TargetBroken'
+  | 'TargetNotWritable'
+  | 'TargetFull'
+  | 'TargetForeign'
+  | 'TargetBusy'
+  | 'TargetBroken'
+  | 'TargetTooLarge'
+  | 'TargetConflict'
 >
 
 /** A target could not be written. What was visible before still is. */
 export class SinkError extends EtcdMirrorError {
-  /** Which target: for files its root. */
+  /** Which target: for files its root, for objects kind and name. */
   readonly target: string
 
   constructor(code: SinkErrorCode, target: string, message: string, options: EtcdMirrorErrorOptions = {}) {

@@ -1,6 +1,7 @@
 import type { KeyValue } from '../etcd/key-value.ts'
 import type { Change } from '../replication/change.ts'
 import type { Position } from '../replication/position.ts'
+import type { SinkError } from './sink-error.ts'
 
 /** The complete state of the prefix, to replace what the target holds. */
 export interface SnapshotSource {
@@ -109,6 +110,8 @@ export interface Sink {
    * `advance`, and is about something that was visible while it ran. Must have ended before any other call.
    */
   verify(options: { readonly signal: AbortSignal }): Promise<{ readonly sound: boolean }>
+  /** What of the visible copy somebody changed and the sink cannot put right, though it keeps trying; undefined = nothing. */
+  fault?(): SinkError | undefined
   /** Idempotent. Lets the target go; what is visible stays. */
   close(): Promise<void>
 }

@@ -151,10 +151,31 @@ export const METRICS = {
       ({ result }) => ({ method: 'range', result }),
     ),
   },
+  etcd_mirror_objects_total: {
+    type: 'counter',
+    labels: ['mirror', 'result'],
+    help: 'Kubernetes objects that were looked at for a publish: written, deleted, or unchanged = equal already and not written.',
+    initial: byResult('written', 'deleted', 'unchanged'),
+  },
+  etcd_mirror_object_conflicts_total: {
+    type: 'counter',
+    labels: ['mirror', 'result'],
+    help: 'Writes that met fields another field manager holds: repaired = they were edited by hand and taken back, refused = the other one holds to them and nothing was written.',
+    initial: byResult('repaired', 'refused'),
+  },
+  etcd_mirror_foreign_data_keys: {
+    type: 'gauge',
+    labels: ['mirror'],
+    help: 'Data keys that others have put into the ConfigMap or Secret of this mirror (creationPolicy Owner).',
+  },
   etcd_mirror_kube_requests_total: {
     type: 'counter',
     labels: ['method', 'result'],
     help: 'Requests to the Kubernetes API by method and result (ok or the error code); watches are not counted.',
+    initial: byResult('ok', 'KubeUnavailable', 'KubeThrottled', 'KubeDenied', 'KubeConflict').map(({ result }) => ({
+      method: 'PATCH',
+      result,
+    })),
   },
   etcd_mirror_compactions_total: {
     type: 'counter',

@@ -1,0 +1,101 @@
+import type { KubeClient, ListQuery } from '../../kube/kube-client.ts'
+import type { KubeError } from '../../kube/kube-error.ts'
+import type { KubeObject } from '../../kube/kube-object.ts'
+import { ListWatch } from '../../kube/list-watch.ts'
+import type { SinkError } from '../../mirror/sink-error.ts'
+import { Backoff } from '../../util/backoff.ts'
+import type { Clock } from '../../util/clock.ts'
+import type { Logger } from '../../util/logger.ts'
+import { Notifier } from '../../util/notifier.ts'
+import type { FollowObjects } from './follow-objects.ts'
+
+/** After so long without drift the next one is repaired at once again. */
+const CALM_MS = 600_000
+
+export interface DriftWatchOptions {
+  readonly client: KubeClient
+  readonly query: ListQuery
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly mirror: string
+  readonly onList: (objects: readonly KubeObject[]) => void
+  readonly onChange: (object: KubeObject) => void
+  readonly onDelete: (object: KubeObject) => void
+  /** Looks at the objects until the signal aborts. Default: by a list-watch of its own. */
+  readonly follow?: FollowObjects | undefined
+  /** Resolves with whether something was not as it should be, and is now. Rejects when that failed. */
+  readonly repair: (signal: AbortSignal) => Promise<boolean>
+  readonly toSinkError: (error: unknown) => SinkError | undefined
+}
+
+/**
+ * Looks at what the mirror has written and has it repaired when somebody changes it. Who does that again and again is
+ * answered ever more slowly.
+ */
+export class DriftWatch {
+  readonly #options: DriftWatchOptions
+  readonly #stop = new AbortController()
+  readonly #suspected = new Notifier()
+  readonly #backoff = new Backoff({ firstMs: 100, maxMs: 60_000 })
+  readonly #ended: Promise<unknown>
+  #fault: SinkError | undefined
+
+  constructor(options: DriftWatchOptions) {
+    this.#options = options
+    this.#ended = Promise.all([this.#follow(this.#stop.signal), this.#repairAll(this.#stop.signal)])
+  }
+
+  /** Why something that is not as it should be cannot be repaired; undefined = all is well. */
+  get fault(): SinkError | undefined {
+    return this.#fault
+  }
+
+  /** Something may not be as it should. */
+  suspect(): void {
+    this.#suspected.notify()
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    await this.#ended
+  }
+
+  #follow(signal: AbortSignal): Promise<void> {
+    const { query, follow, logger, mirror } = this.#options
+    const onError = (err: KubeError) => logger.debug({ mirror, err }, 'cannot watch the objects; retrying')
+    const observer = { ...this.#options, onError }
+    return follow ? follow(query, observer, signal) : new ListWatch(observer).run(signal)
+  }
+
+  async #repairAll(signal: AbortSignal): Promise<void> {
+    const { clock, repair } = this.#options
+    let seen = this.#suspected.version
+    let driftedMs = Number.NEGATIVE_INFINITY
+    while (!signal.aborted) {
+      try {
+        if (this.#fault === undefined) await this.#suspected.wait(seen, signal)
+        else await clock.sleep(this.#backoff.nextMs(), signal)
+        seen = this.#suspected.version
+        if (!(await repair(signal))) this.#fault = undefined
+        else {
+          this.#fault = undefined
+          if (clock.monotonic() - driftedMs > CALM_MS) this.#backoff.reset()
+          driftedMs = clock.monotonic()
+          await clock.sleep(this.#backoff.nextMs(), signal)
+        }
+      } catch (error) {
+        if (signal.aborted) return
+        this.#failed(error)
+      }
+    }
+  }
+
+  #failed(error: unknown): void {
+    const { logger, mirror, toSinkError } = this.#options
+    const fault = toSinkError(error)
+    if (fault === undefined) throw error
+    const isNew = this.#fault?.code !== fault.code
+    this.#fault = fault
+    if (isNew) logger.warn({ mirror, err: error }, 'cannot repair what somebody changed; retrying')
+  }
+}

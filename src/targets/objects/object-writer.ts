@@ -1,0 +1,116 @@
+import { type KubeClient, nameOf, type ObjectRef } from '../../kube/kube-client.ts'
+import { KubeError } from '../../kube/kube-error.ts'
+import type { KubeObject } from '../../kube/kube-object.ts'
+import type { Lease } from '../../kube/lease.ts'
+import { SinkError } from '../../mirror/sink-error.ts'
+import type { Clock } from '../../util/clock.ts'
+import type { Metrics } from '../../util/metrics.ts'
+import { ConflictPolicy } from './conflict-policy.ts'
+import { fieldManagerOf } from './object-identity.ts'
+
+const MAX_TRIES = 5
+
+export interface ObjectWriterOptions {
+  readonly client: KubeClient
+  readonly mirror: string
+  /** undefined = nobody else can write. */
+  readonly lease: Lease | undefined
+  readonly clock: Clock
+  readonly metrics: Metrics
+  /** Throws `SinkError` when what stands there must not be written over. */
+  readonly assertWritable: (live: KubeObject) => void
+}
+
+/** Writes objects, each as one, and only over what was read. Throws `SinkError` and `KubeError`, and the abort reason. */
+export class ObjectWriter {
+  readonly #options: ObjectWriterOptions
+  readonly #conflicts: ConflictPolicy
+
+  constructor(options: ObjectWriterOptions) {
+    this.#options = options
+    this.#conflicts = new ConflictPolicy(() => options.clock.monotonic())
+  }
+
+  /**
+   * Makes our fields of the object what `object` says. `live`: what stands there as far as is known, `absent` included;
+   * read again when it has changed meanwhile.
+   */
+  async write(
+    ref: ObjectRef,
+    object: KubeObject,
+    live: KubeObject | 'absent' | undefined,
+    signal: AbortSignal,
+  ): Promise<KubeObject> {
+    let expected = live
+    for (let attempt = 1; ; attempt++) {
+      expected ??= (await this.#options.client.get(ref, signal)) ?? 'absent'
+      if (expected !== 'absent') this.#options.assertWritable(expected)
+      try {
+        return await this.#apply(ref, object, expected, signal)
+      } catch (error) {
+        if (!isStale(error) || attempt === MAX_TRIES) throw error
+        expected = undefined
+      }
+    }
+  }
+
+  /** Resolves when it is gone; what stands there is read again when it has changed meanwhile. */
+  async delete(ref: ObjectRef, live: KubeObject, signal: AbortSignal): Promise<void> {
+    const { client, assertWritable } = this.#options
+    let expected: KubeObject | undefined = live
+    for (let attempt = 1; expected !== undefined; attempt++) {
+      assertWritable(expected)
+      this.#assertAlone(ref)
+      try {
+        return await client.delete(ref, expected, signal)
+      } catch (error) {
+        if (!isStale(error) || attempt === MAX_TRIES) throw error
+        expected = await client.get(ref, signal)
+      }
+    }
+  }
+
+  async #apply(
+    ref: ObjectRef,
+    object: KubeObject,
+    expected: KubeObject | 'absent',
+    signal: AbortSignal,
+  ): Promise<KubeObject> {
+    const { client, mirror } = this.#options
+    const context = { signal, fieldManager: fieldManagerOf(mirror), expected }
+    this.#assertAlone(ref)
+    try {
+      return await client.apply(ref, object, context)
+    } catch (error) {
+      if (!(error instanceof KubeError) || error.heldFields.length === 0 || expected === 'absent') throw error
+      this.#settle(ref, expected, error)
+      return await client.apply(ref, object, { ...context, force: true })
+    }
+  }
+
+  #settle(ref: ObjectRef, live: KubeObject, error: KubeError): void {
+    const { mirror, metrics } = this.#options
+    const claimant = this.#conflicts.claimant(live, error.heldFields)
+    const result = claimant === undefined ? 'repaired' : 'refused'
+    metrics.add('etcd_mirror_object_conflicts_total', { mirror, result })
+    if (claimant === undefined) return
+    const name = nameOf(ref)
+    const fields = `${error.heldFields.length} field${error.heldFields.length === 1 ? '' : 's'}`
+    const message = `Cannot write ${name}: the field manager ${JSON.stringify(claimant)} holds ${fields} of it`
+    throw new SinkError('TargetConflict', name, message, {
+      cause: error,
+      hint: 'Only one of the two can write them: take them out of the other, or give the mirror another object.',
+    })
+  }
+
+  /** After a pause of the process another one may have taken over. */
+  #assertAlone(ref: ObjectRef): void {
+    const { lease } = this.#options
+    if (lease === undefined || lease.isHeld) return
+    throw new SinkError('TargetBusy', nameOf(ref), `Cannot write ${nameOf(ref)}: the Lease could not be renewed`)
+  }
+}
+
+function isStale(error: unknown): boolean {
+  return error instanceof KubeError && error.code === 'KubeConflict' && error.heldFields.length === 0
+}

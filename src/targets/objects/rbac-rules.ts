@@ -1,0 +1,28 @@
+import { type KubeResource, LEASES } from '../../kube/kube-resource.ts'
+import { leaseName } from './target-session.ts'
+
+/** One rule of an RBAC Role. */
+export interface RbacRule {
+  readonly apiGroups: readonly string[]
+  readonly resources: readonly string[]
+  readonly resourceNames?: readonly string[]
+  readonly verbs: readonly string[]
+}
+
+/** The least rights that a mirror needs which writes one object: they hold for that name alone, but for making it. */
+export function dataObjectRules(mirror: string, resource: KubeResource, name: string): readonly RbacRule[] {
+  return [...leaseRules(mirror), ...namedRules(resource, name, ['get', 'list', 'watch', 'patch'])]
+}
+
+function leaseRules(mirror: string): readonly RbacRule[] {
+  return namedRules(LEASES, leaseName(mirror), ['get', 'update'])
+}
+
+/** RBAC cannot limit making an object to a name. */
+function namedRules({ group, plural }: KubeResource, name: string, verbs: readonly string[]): readonly RbacRule[] {
+  const of = { apiGroups: [group], resources: [plural] }
+  return [
+    { ...of, resourceNames: [name], verbs },
+    { ...of, verbs: ['create'] },
+  ]
+}

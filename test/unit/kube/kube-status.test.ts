@@ -1,0 +1,38 @@
+import { describe, expect, test } from 'vitest'
+import { errorOfAnswer } from '../../../src/kube/kube-status.ts'
+
+const answer = (status: number, body: unknown, retryAfter?: string) =>
+  errorOfAnswer('write configmaps/app', { status, retryAfter, body: JSON.stringify(body) })
+
+describe('errorOfAnswer', () => {
+  test.each([
+    [401, {}, 'KubeDenied'],
+    [403, { reason: 'Forbidden' }, 'KubeDenied'],
+    [404, { reason: 'NotFound' }, 'KubeNotFound'],
+    [409, { reason: 'Conflict' }, 'KubeConflict'],
+    [410, { reason: 'Expired' }, 'KubeGone'],
+    [413, {}, 'KubeTooLarge'],
+    [422, { reason: 'Invalid' }, 'KubeInvalid'],
+    [429, { reason: 'TooManyRequests' }, 'KubeThrottled'],
+    [500, { message: 'etcdserver: request is too large' }, 'KubeTooLarge'],
+    [500, { message: 'rpc error' }, 'KubeUnavailable'],
+    [503, 'no JSON object', 'KubeUnavailable'],
+  ])('%d %j is %s', (status, body, code) => {
+    expect(answer(status, body).code).toBe(code)
+  })
+
+  test('takes from the header or the body when to ask again', () => {
+    expect(answer(429, {}, '3').retryAfterMs).toBe(3000)
+    expect(answer(429, { details: { retryAfterSeconds: 2 } }).retryAfterMs).toBe(2000)
+    expect(answer(429, {}).retryAfterMs).toBeUndefined()
+  })
+
+  test('names the fields that are invalid and the webhook that refused, and no value', () => {
+    const cause = { reason: 'FieldValueInvalid', field: 'data[a]', message: 'Invalid value: "hunter2": must be …' }
+    const message = 'admission webhook "policy.example" denied the request: "hunter2" is weak'
+    const error = answer(422, { reason: 'Invalid', message, details: { causes: [cause] } })
+    expect(error.message).toContain('admission webhook "policy.example" denied the request')
+    expect(error.message).toContain('data[a] (FieldValueInvalid)')
+    expect(error.message).not.toContain('hunter2')
+  })
+})
