@@ -1,14 +1,15 @@
 import { CompactedError } from '../etcd/compacted-error.ts'
 import type { EtcdRpc } from '../etcd/rpc.ts'
-import type { Position } from '../replication/position.ts'
 import { checkPositive, checkRevision, fullKey, invalid } from './arguments.ts'
+import { FlatIterator } from './flat-iterator.ts'
 import type { Bytes } from './key-value-broker.ts'
 import type { KeyValueWatch, KeyValueWatcher, WatchEvent, WatchOptions } from './key-value-watcher.ts'
 import { mergeIterables } from './merge-iterables.ts'
 import type { Operations } from './operations.ts'
-import { readStart, watchPrefix } from './prefix-watch.ts'
+import { watchPrefix } from './prefix-watch.ts'
 import type { ServerTrust } from './server-trust.ts'
 import type { SharedWatches } from './shared-watches.ts'
+import { WatchPosition } from './watch-position.ts'
 
 export interface WatcherContext {
   readonly operations: Operations
@@ -48,7 +49,7 @@ function withoutCovered(prefixes: readonly Buffer[]): readonly Buffer[] {
 }
 
 interface Start {
-  readonly position: Position
+  readonly position: WatchPosition
   /** `fromRevision` was compacted already. */
   readonly compacted: boolean
 }
@@ -75,10 +76,15 @@ class EtcdWatch implements KeyValueWatch {
     return Math.min(...starts.map(({ position }) => position.revision))
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<WatchEvent> {
+  [Symbol.asyncIterator](): AsyncIterator<WatchEvent> {
+    const signal = this.#context.operations.signalOf(this.#options.signal)
+    return new FlatIterator(this.#batches(signal), signal)
+  }
+
+  async *#batches(outer: AbortSignal): AsyncGenerator<readonly WatchEvent[]> {
     const starts = await this.#starts
     const stop = new AbortController()
-    const signal = AbortSignal.any([this.#context.operations.signalOf(this.#options.signal), stop.signal])
+    const signal = AbortSignal.any([outer, stop.signal])
     const sources = starts.map((start, index) => this.#events(start, this.#prefixes[index] as Buffer, signal))
     const [only] = sources
     try {
@@ -103,18 +109,22 @@ class EtcdWatch implements KeyValueWatch {
     const call = operations.callOptions(this.#options)
     try {
       const at = revision === undefined ? call : { ...call, revision }
-      return { position: await readStart(operations.rpc, prefix, at), compacted: false }
+      return { position: await WatchPosition.read(operations.rpc, prefix, at), compacted: false }
     } catch (error) {
       if (!(error instanceof CompactedError)) throw error
-      return { position: await readStart(operations.rpc, prefix, call), compacted: true }
+      return { position: await WatchPosition.read(operations.rpc, prefix, call), compacted: true }
     }
   }
 
-  async *#events({ position, compacted }: Start, prefix: Buffer, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+  async *#events(
+    { position, compacted }: Start,
+    prefix: Buffer,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly WatchEvent[]> {
     const { operations, watches, trust } = this.#context
     const hiddenBytes = this.#hiddenBytes
     const { revision } = position
-    if (compacted) yield { type: 'resync', reason: 'compacted', prefix: prefix.subarray(hiddenBytes), revision }
+    if (compacted) yield [{ type: 'resync', reason: 'compacted', prefix: prefix.subarray(hiddenBytes), revision }]
     const rpc: EtcdRpc = {
       unary: (method, request, options) => operations.unary(method, request, options),
       watch: (options) => watches.watch(options),
