@@ -1,6 +1,5 @@
-import type { KubeClient, ListQuery } from '../../kube/kube-client.ts'
-import type { KubeObject } from '../../kube/kube-object.ts'
-import { ListWatch } from '../../kube/list-watch.ts'
+import type { KubeClient } from '../../kube/kube-client.ts'
+import { ListWatch, type ListWatchOptions } from '../../kube/list-watch.ts'
 import type { SinkError } from '../../mirror/sink-error.ts'
 import { Backoff } from '../../util/backoff.ts'
 import type { Clock } from '../../util/clock.ts'
@@ -10,15 +9,15 @@ import { Notifier } from '../../util/notifier.ts'
 /** After so long without drift the next one is repaired at once again. */
 const CALM_MS = 600_000
 
+/** One kind of object that is looked at: see `ListWatch`. */
+export type Watched = Pick<ListWatchOptions, 'query' | 'resourceVersion' | 'onList' | 'onChange' | 'onDelete'>
+
 export interface DriftWatchOptions {
   readonly client: KubeClient
-  readonly query: ListQuery
+  readonly watched: readonly Watched[]
   readonly clock: Clock
   readonly logger: Logger
   readonly mirror: string
-  readonly onList: (objects: readonly KubeObject[]) => void
-  readonly onChange: (object: KubeObject) => void
-  readonly onDelete: (object: KubeObject) => void
   /** Resolves with whether something was not as it should be, and is now. Rejects when that failed. */
   readonly repair: (signal: AbortSignal) => Promise<boolean>
   readonly toSinkError: (error: unknown) => SinkError | undefined
@@ -38,11 +37,11 @@ export class DriftWatch {
 
   constructor(options: DriftWatchOptions) {
     this.#options = options
-    const list = new ListWatch({
-      ...options,
-      onError: (err) => options.logger.debug({ mirror: options.mirror, err }, 'cannot watch the objects; retrying'),
-    })
-    this.#ended = Promise.all([list.run(this.#stop.signal), this.#repairAll(this.#stop.signal)])
+    const { client, clock, mirror, logger } = options
+    const onError = (err: unknown) => logger.debug({ mirror, err }, 'cannot watch the objects; retrying')
+    const lists = options.watched.map((watched) => new ListWatch({ ...watched, client, clock, onError }))
+    const { signal } = this.#stop
+    this.#ended = Promise.all([...lists.map((list) => list.run(signal)), this.#repairAll(signal)])
   }
 
   /** Why something that is not as it should be cannot be repaired; undefined = all is well. */
