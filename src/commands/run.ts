@@ -78,7 +78,7 @@ async function serve(options: ServeOptions): Promise<void> {
   try {
     if (start.config.etcd.allowDelayedStart === false) await requireEtcd(running, signal)
     context.onHangup(() => reloader.reloadAndResync())
-    const ended = Promise.all([running.run(signal), reloader.run(signal)])
+    const ended = Promise.all([running.run(signal, { compacts: true }), reloader.run(signal)])
     await drainable(ended, flags.shutdownGraceMs, signal, logger)
   } finally {
     await server.close()
