@@ -1,6 +1,6 @@
 // npm run torture: random writes and random faults against everything the README promises (docs/guarantees.md).
 // `-- --minutes 20 --seed 1` so long and from that seed on; `--minutes 0` one round; `--store etcd-3.6`, `--fault cut`
-// (both repeatable) and `--strikes 10` narrow it. Ends with one line of figures, exit code 0 only without violations.
+// (both repeatable), `--short` and `--strikes 10` narrow it. Ends with one line of figures, exit code 0 only without violations.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -53,13 +53,15 @@ function readOptions() {
   const text = { type: 'string' }
   const many = { type: 'string', multiple: true }
   try {
-    const { values } = parseArgs({ options: { minutes: text, seed: text, strikes: text, store: many, fault: many } })
-    const { minutes = '10', seed = String(Date.now() % 2 ** 31), strikes, store = [], fault } = values
+    const { values } = parseArgs({
+      options: { minutes: text, seed: text, strikes: text, store: many, fault: many, short: { type: 'boolean' } },
+    })
+    const { minutes = '10', seed = String(Date.now() % 2 ** 31), strikes, store = [], fault, short = false } = values
     const isNumber = (value) => /^\d{1,10}$/.test(value)
     if (!isNumber(minutes) || !isNumber(seed) || (strikes !== undefined && !isNumber(strikes)))
       return fail('--minutes, --seed and --strikes take whole numbers')
     return {
-      ...{ minutes: Number(minutes), seed: Number(seed), stores: store, faults: fault },
+      ...{ minutes: Number(minutes), seed: Number(seed), stores: store, faults: fault, isShort: short },
       strikes: strikes === undefined ? undefined : Number(strikes),
     }
   } catch (error) {

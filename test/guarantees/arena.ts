@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import type { TempDir } from '../support/temp-dir.ts'
+import type { EngineUnderTest } from './engine-under-test.ts'
 import type { MirrorUnderTest } from './mirror-under-test.ts'
 import type { Network } from './network.ts'
 import type { Observer } from './observer.ts'
@@ -16,6 +17,7 @@ export interface Arena {
   readonly network: Network
   readonly mirror: MirrorUnderTest
   readonly readers: Readers
+  readonly engine: EngineUnderTest
   readonly stream: StreamRecorder
   readonly workload: Workload
   readonly timeline: Timeline

@@ -7,5 +7,7 @@ export interface Fault {
   readonly name: string
   /** Whether this round has what it takes. Default: it has. */
   readonly suits?: (arena: Arena) => boolean
+  /** Takes long: for long runs alone. Default false. */
+  readonly isHeavy?: boolean
   readonly strike: (arena: Arena, random: Random) => Promise<void>
 }

@@ -14,7 +14,8 @@ export const PLAIN_KEYS = DIRECTORY_NAMES.flatMap((directory) =>
 /** Keys that others make a directory of, now and then. */
 export const LEAF_KEYS = [`${PREFIX}leaf`, `${PREFIX}leaf/a`, `${PREFIX}leaf/b/c`, `${PREFIX}leaf/b`]
 export const CHURNED_KEY = `${PREFIX}churned`
-export const LEASED_KEYS = Array.from({ length: 6 }, (_, index) => `${PREFIX}leased/${index}`)
+export const LEASED_PREFIX = `${PREFIX}leased/`
+export const LEASED_KEYS = Array.from({ length: 6 }, (_, index) => `${LEASED_PREFIX}${index}`)
 /** Written once and never deleted: there is always a newest live put to know the store by. */
 export const LASTING_KEY = `${PREFIX}lasting`
 export const BULK_PREFIX = `${PREFIX}bulk/`

@@ -7,14 +7,22 @@ import type { ProcessExit } from '../support/child-process.ts'
 import { freePort } from '../support/free-port.ts'
 import { type MirrorProcess, startMirror } from '../support/mirror-process.ts'
 import { describeSurroundings } from '../support/surroundings.ts'
+import { Volume } from '../support/volume.ts'
 import { eventually } from '../support/wait.ts'
 
 export const READER_GRACE_MS = 250
+/** A third of it is how often the mirror proves that its copy is fresh. */
+const MAX_STALENESS = '6s'
+/** More than any copy needs. */
+export const VOLUME_SIZE = '1g'
+/** In the volume. */
+const ROOT = 'mirror'
 /** Only ends what hangs. */
 const START_TIMEOUT_MS = 60_000
 
 export interface MirrorUnderTestOptions {
-  readonly endpoints: readonly string[]
+  /** Of etcd.conf: endpoints and credentials. */
+  readonly conf: Readonly<Record<string, unknown>>
   readonly prefix: string
   /** Such as `1h`. */
   readonly verifyEvery: string
@@ -22,7 +30,10 @@ export interface MirrorUnderTestOptions {
 
 /** The built command with one mirror, in a directory with things that are nobody's business. */
 export class MirrorUnderTest implements AsyncDisposable {
+  /** As this process reaches it. */
   readonly root: string
+  /** What the root stands on. */
+  readonly volume: Volume
   readonly directory: string
   readonly #http: string
   readonly #surroundings: readonly string[]
@@ -36,18 +47,18 @@ export class MirrorUnderTest implements AsyncDisposable {
     await mkdir(join(directory, 'config'))
     await mkdir(join(directory, 'neighbour'))
     await writeFile(join(directory, 'neighbour/file'), 'of somebody else')
+    const volume = await Volume.at(join(directory, 'volume'))
+    await volume.mount(`size=${VOLUME_SIZE}`)
     await writeFile(join(directory, 'config/etcd.conf'), JSON.stringify(etcdConf(options)))
-    await writeFile(
-      join(directory, 'config/mirror.yaml'),
-      JSON.stringify(mirrorYaml(options, join(directory, 'mirror'))),
-    )
-    return new MirrorUnderTest(directory, await freePort())
+    await writeFile(join(directory, 'config/mirror.yaml'), JSON.stringify(mirrorYaml(options, join(volume.path, ROOT))))
+    return new MirrorUnderTest(directory, volume, await freePort())
   }
 
-  private constructor(directory: string, port: number) {
+  private constructor(directory: string, volume: Volume, port: number) {
     process.once('exit', this.#removeAtExit)
     this.directory = directory
-    this.root = join(directory, 'mirror')
+    this.volume = volume
+    this.root = join(volume.seenAt, ROOT)
     this.#http = `127.0.0.1:${port}`
     this.#surroundings = this.#describe()
   }
@@ -74,7 +85,7 @@ export class MirrorUnderTest implements AsyncDisposable {
   /** Does nothing while it runs. */
   start(): void {
     const args = ['run', '--config-dir', join(this.directory, 'config'), '--http-bind', this.#http]
-    this.#process ??= startMirror(args)
+    this.#process ??= startMirror(args, { by: this.volume.enter })
   }
 
   /** Ends it; for signals that do so. */
@@ -113,22 +124,23 @@ export class MirrorUnderTest implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.end('SIGKILL')
     process.off('exit', this.#removeAtExit)
+    await this.volume[Symbol.asyncDispose]()
     await rm(this.directory, { recursive: true, force: true, maxRetries: 3 })
   }
 
   #describe(): readonly string[] {
-    return describeSurroundings(this.directory, [this.root])
+    return describeSurroundings(this.directory, [])
   }
 }
 
-function etcdConf({ endpoints }: MirrorUnderTestOptions) {
+function etcdConf({ conf }: MirrorUnderTestOptions) {
   // The shortest that etcd allows: what is frozen is noticed soon.
-  return { endpoints, 'keepalive-time': '5s', 'keepalive-timeout': '1s' }
+  return { ...conf, 'keepalive-time': '5s', 'keepalive-timeout': '1s' }
 }
 
 function mirrorYaml({ prefix, verifyEvery }: MirrorUnderTestOptions, root: string) {
   const target = { files: { root, readerGrace: `${READER_GRACE_MS}ms` } }
   // Guards against accidents have tests of their own: here everything is deleted on purpose.
   const safety = { refuseEmpty: false, maxDeletePercent: 100 }
-  return { mirrors: [{ name: 'app', prefix, target, safety, verifyEvery }] }
+  return { mirrors: [{ name: 'app', prefix, target, safety, verifyEvery, maxStaleness: MAX_STALENESS }] }
 }

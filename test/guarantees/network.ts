@@ -33,6 +33,7 @@ export class Network implements AsyncDisposable {
     this.each((proxy) => {
       proxy.thaw()
       proxy.limit(Number.POSITIVE_INFINITY)
+      proxy.delay(0)
     })
     await Promise.all(this.proxies.map((proxy) => proxy.accept()))
   }

@@ -1,5 +1,8 @@
 import { makeTempDir } from '../support/temp-dir.ts'
+import { eventually } from '../support/wait.ts'
 import type { Arena } from './arena.ts'
+import { writeCredentials } from './credentials.ts'
+import { EngineUnderTest } from './engine-under-test.ts'
 import { LASTING_KEY, PREFIX } from './key-space.ts'
 import { MirrorUnderTest } from './mirror-under-test.ts'
 import { Network } from './network.ts'
@@ -21,20 +24,25 @@ export async function openArena(store: Store, random: Random): Promise<OpenArena
   stack.use(store)
   const scratch = stack.use(await makeTempDir('guarantees'))
   const network = stack.use(await Network.inFrontOf(store.clientPorts))
-  const direct = { endpoints: store.clientPorts.map((port) => `http://127.0.0.1:${port}`) }
+  const credentials = stack.use(await writeCredentials())
+  const direct = { endpoints: store.clientPorts.map((port) => `http://127.0.0.1:${port}`), ...credentials.root }
+  const broken = { endpoints: network.endpoints, ...credentials.reader }
   const timeline = new Timeline()
   const observer = stack.use(await Observer.open(direct, PREFIX, timeline))
   const writer = stack.use(await StoreWriter.open(direct, PREFIX, timeline))
-  await writer.put(LASTING_KEY, Buffer.from('from the beginning'))
+  await eventually(() => writer.put(LASTING_KEY, Buffer.from('from the beginning')), { timeoutMs: 60_000 })
   const verifyEvery = store.losesEvents ? '5s' : '1h'
-  const mirror = stack.use(await MirrorUnderTest.make({ endpoints: network.endpoints, prefix: PREFIX, verifyEvery }))
+  const mirror = stack.use(await MirrorUnderTest.make({ conf: broken, prefix: PREFIX, verifyEvery }))
   mirror.start()
   const readers = stack.use(new Readers(mirror.root, random.fork('readers')))
-  const stream = stack.use(await StreamRecorder.open({ endpoints: network.endpoints }, PREFIX))
+  const stream = stack.use(await StreamRecorder.open(broken, PREFIX))
+  const engine = stack.use(
+    await EngineUnderTest.start({ conf: broken, prefix: PREFIX, losesEvents: store.losesEvents }),
+  )
   const workload = stack.use(new Workload(writer, random.fork('workload')))
   const all = stack.move()
   return {
-    ...{ store, network, mirror, readers, stream, workload, timeline, observer, writer, scratch },
+    ...{ store, network, mirror, readers, engine, stream, workload, timeline, observer, writer, scratch },
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   }
 }

@@ -44,6 +44,8 @@ export interface SeenRestart {
 /** How it stood when every fault was healed and nothing was written any more. */
 export interface SeenEnd {
   readonly tree: SeenTree | undefined
+  /** What stands in the target of the engine that runs in the suite's own process. */
+  readonly engine: ReadonlyMap<string, Digest>
   /** What etcd itself says is under the prefix. */
   readonly store: ReadonlyMap<string, Digest>
   /** What is wrong with the status that the mirror gives of itself; empty = it says that its copy is complete. */
@@ -57,7 +59,8 @@ export interface RoundRecord {
   /** The histories of the store, oldest first. */
   readonly eras: readonly SettledHistory[]
   /**
-   * In the order in which one reader saw them, a list for each root (it is removed now and then). A tree that changed under
+   * In the order in which one reader saw them, a list for each root (it is removed now and then, and the engine's own
+   * target is one more). A tree that changed under
    * its name stands there twice.
    */
   readonly roots: readonly (readonly SeenTree[])[]

@@ -1,4 +1,5 @@
 import { fileIdentities } from '../support/tree-reader.ts'
+import { eventually } from '../support/wait.ts'
 import type { Arena } from './arena.ts'
 import { keyOfPath, LASTING_KEY, PLAIN_KEYS } from './key-space.ts'
 import type { Values } from './operations.ts'
@@ -18,7 +19,7 @@ export async function restartAtRest(
   const before = identities(mirror.root)
   await mirror.end(random.pick(['SIGKILL', 'SIGTERM']))
   const changed = new Set([LASTING_KEY, ...random.shuffled(PLAIN_KEYS).slice(0, KEYS_WHILE_DOWN)])
-  for (const key of changed) await writer.put(key, values.small(random))
+  for (const key of changed) await eventually(() => writer.put(key, values.small(random)), { timeoutMs: 60_000 })
   mirror.start()
   const complaints = await awaitRest(arena, values.small(random))
   const resyncs = complaints.length > 0 ? 0 : await mirror.metric('etcd_mirror_resync_total')

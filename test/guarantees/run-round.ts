@@ -1,6 +1,8 @@
+import { eventually } from '../support/wait.ts'
 import type { Fault } from './fault.ts'
 import { GUARANTEES, type Guarantee, judge, NEEDS_A_SOUND_SERVER } from './judge.ts'
-import { haunt } from './nemesis.ts'
+import { LEASED_PREFIX } from './key-space.ts'
+import { type HauntOptions, haunt } from './nemesis.ts'
 import { type OpenArena, openArena } from './open-arena.ts'
 import { Values } from './operations.ts'
 import { Random } from './random.ts'
@@ -10,28 +12,18 @@ import { restartAtRest } from './restart.ts'
 import type { RoundReport } from './round-report.ts'
 import type { Store } from './store.ts'
 
-export interface RoundOptions {
+export interface RoundOptions extends HauntOptions {
   readonly seed: number
   /** Disposed of with the round. */
   readonly store: Store
   readonly faults: readonly Fault[]
-  /** How many faults strike; undefined = each one that suits the store, once. */
-  readonly strikes: number | undefined
-  /** Asked before each strike: the rest of them are left out. */
-  readonly isOver?: () => boolean
 }
 
 /** One store, one mirror, random writes and random faults; then rest, one restart, and the judgement. */
-export async function runRound({
-  seed,
-  store,
-  faults,
-  strikes,
-  isOver = () => false,
-}: RoundOptions): Promise<RoundReport> {
+export async function runRound({ seed, store, faults, ...haunting }: RoundOptions): Promise<RoundReport> {
   const random = new Random(seed)
   await using arena = await openArena(store, random)
-  const struck = await haunt(arena, faults, random.fork('nemesis'), { strikes, isOver })
+  const struck = await haunt(arena, faults, random.fork('nemesis'), haunting)
   await arena.network.heal()
   await arena.workload.stop()
   const record = await finish(arena, random)
@@ -54,6 +46,8 @@ export async function runRound({
 
 async function finish(arena: OpenArena, random: Random): Promise<RoundRecord> {
   const values = new Values('of the end')
+  // Nothing changes by itself any more.
+  await eventually(() => arena.writer.deletePrefix(LEASED_PREFIX), { timeoutMs: 120_000 })
   const complaints = [...(await awaitRest(arena, values.small(random)))]
   const restarts: SeenRestart[] = []
   if (complaints.length === 0) {
@@ -61,11 +55,11 @@ async function finish(arena: OpenArena, random: Random): Promise<RoundRecord> {
     restarts.push(restart)
     complaints.push(...more)
   }
-  await arena.observer.reach(await arena.writer.head())
   await arena.readers.stop()
+  await arena.observer.reach(await arena.writer.head())
   return {
     eras: arena.timeline.settle(),
-    roots: arena.readers.recorder.seen,
+    roots: [...arena.readers.recorder.seen, arena.engine.sink.seen],
     patientTrees: arena.readers.patient.seen,
     streams: arena.stream.seen,
     restarts,

@@ -1,4 +1,6 @@
-import { type Store, startSingleStore } from './store.ts'
+import { startClusterStore } from './cluster-store.ts'
+import { startSingleStore } from './single-store.ts'
+import type { Store } from './store.ts'
 
 /** What a round can be played on, by the name that a command line takes. */
 export const STORE_KINDS = {
@@ -6,6 +8,7 @@ export const STORE_KINDS = {
   'etcd-3.5': () => startSingleStore('3.5'),
   'etcd-3.6': () => startSingleStore('3.6'),
   'etcd-3.7': () => startSingleStore('3.7'),
+  'cluster-3.6': () => startClusterStore('3.6'),
 } as const satisfies Readonly<Record<string, () => Promise<Store>>>
 
 export type StoreKind = keyof typeof STORE_KINDS

@@ -12,6 +12,8 @@ export interface TortureOptions {
   /** Default: all, in turn. */
   readonly stores: readonly StoreKind[]
   readonly strikes: number | undefined
+  /** Without the faults that take long. */
+  readonly isShort: boolean
   readonly faults: readonly string[] | undefined
   /** Where the logs of rounds with violations go. */
   readonly logs: string
@@ -24,8 +26,8 @@ export async function torture(options: TortureOptions, figures: Figures): Promis
   const stores = options.stores.length > 0 ? options.stores : (Object.keys(STORE_KINDS) as StoreKind[])
   for (let seed = options.seed; ; seed += 1) {
     const kind = stores[seed % stores.length] as StoreKind
-    const { strikes, faults } = options
-    await playOne({ kind, seed, strikes, faults, isOver }, figures, options.logs)
+    const { strikes, faults, isShort } = options
+    await playOne({ kind, seed, strikes, faults, isShort, isOver }, figures, options.logs)
     if (options.minutes === 0 || isOver()) return
   }
 }

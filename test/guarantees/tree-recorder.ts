@@ -50,8 +50,10 @@ export class TreeRecorder implements AsyncDisposable {
 
   async #watch(): Promise<void> {
     while (!this.#isStopped) {
+      const started = performance.now()
       this.#look()
-      await sleep(PAUSE_MS)
+      // A large tree is read for long, and others want to run as well.
+      await sleep(PAUSE_MS + performance.now() - started)
     }
   }
 

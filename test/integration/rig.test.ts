@@ -148,6 +148,31 @@ describe('TcpProxy', () => {
     await client.exchange('y')
     expect(performance.now() - started).toBeGreaterThan(150)
   })
+
+  test('delay holds what comes for so long both ways, and keeps its order', async () => {
+    await using setup = await startEcho()
+    const client = await setup.connect()
+    setup.proxy.delay(60)
+    const started = performance.now()
+    await client.exchange('there and back')
+    expect(performance.now() - started).toBeGreaterThan(115)
+    client.send('first ')
+    client.send('second ')
+    setup.proxy.delay(0)
+    client.send('third')
+    await eventually(() => expect(client.received()).toBe('there and backfirst second third'))
+  })
+
+  test('retarget leads new connections to another server', async () => {
+    await using setup = await startEcho()
+    await using other = await startEcho()
+    const client = await setup.connect()
+    await client.exchange('one')
+    setup.proxy.retarget(other.proxy.port)
+    await client.closed
+    await (await setup.connect()).exchange('two')
+    expect([setup.received(), other.received()]).toEqual(['one', 'two'])
+  })
 })
 
 async function startEcho() {

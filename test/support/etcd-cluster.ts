@@ -90,27 +90,38 @@ export class EtcdCluster implements AsyncDisposable {
 
   /** Removes a member for good and lets a new one, without data, take its place. */
   async replace(member: Member): Promise<Member> {
+    await this.remove(member)
+    return await this.grow()
+  }
+
+  /** Removes a member for good: killed, and of the cluster no more. */
+  async remove(member: Member): Promise<void> {
     const other = this.#otherThan(member)
     await member.server.kill()
-    await other.etcdctl(['member', 'remove', member.id])
+    await eventually(() => other.etcdctl(['member', 'remove', member.id]), { timeoutMs: 60_000 })
     this.#servers.delete(member.name)
     this.#peerUrls.delete(member.name)
     this.#retired.push(member.server)
-    return await this.#add(other, [])
+  }
+
+  /** One more member, without data, that votes. */
+  async grow(): Promise<Member> {
+    return await this.#add(this.#first(), [])
   }
 
   /** A fourth member that does not vote and refuses linearizable reads. */
   async addLearner(): Promise<Member> {
-    const [first] = this.members
-    if (first === undefined) throw new Error('The cluster has no member')
-    return await this.#add(first.server, ['--learner'])
+    return await this.#add(this.#first(), ['--learner'])
   }
 
   /** Stops every member and makes the data of all of them from a snapshot; resolves once all are healthy. */
   async restoreSnapshot(path: string, flags: readonly string[] = []): Promise<void> {
     await Promise.all(this.members.map(({ server }) => server.kill()))
-    for (const { server } of this.members) await server.restoreSnapshot(path, flags)
+    // Of today's members: those that were there when a member joined may have gone.
+    const members = `--initial-cluster=${this.#initialCluster()}`
+    for (const { server } of this.members) await server.restoreSnapshot(path, [members, ...flags])
     await Promise.all(this.members.map(({ server }) => server.start()))
+    await this.#readIds()
   }
 
   /** The others are lost: what the survivor has is the cluster from now on, with it as its only member. */
@@ -119,6 +130,7 @@ export class EtcdCluster implements AsyncDisposable {
     for (const { name, server } of this.members) {
       if (name === survivor.name) continue
       this.#servers.delete(name)
+      this.#peerUrls.delete(name)
       this.#retired.push(server)
     }
     await survivor.server.start(['--force-new-cluster'])
@@ -147,7 +159,7 @@ export class EtcdCluster implements AsyncDisposable {
     const { version, flags = [] } = this.#options
     const programs = await ensureEtcd(version)
     const peerUrl = this.#peerUrls.get(name) ?? ''
-    const initialCluster = [...this.#peerUrls].map(([member, url]) => `${member}=${url}`).join(',')
+    const initialCluster = this.#initialCluster()
     const server = new EtcdServer(
       programs,
       { version, flags: [...PACE_FLAGS, ...flags] },
@@ -160,9 +172,19 @@ export class EtcdCluster implements AsyncDisposable {
     return server
   }
 
+  #initialCluster(): string {
+    return [...this.#peerUrls].map(([member, url]) => `${member}=${url}`).join(',')
+  }
+
   #nextName(): string {
     this.#count += 1
     return `m${this.#count}`
+  }
+
+  #first(): EtcdServer {
+    const [first] = this.members
+    if (first === undefined) throw new Error('The cluster has no member')
+    return first.server
   }
 
   #otherThan({ name }: Member): EtcdServer {

@@ -9,6 +9,8 @@ export interface StartMirrorOptions {
   /** Nothing but PATH is inherited. */
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
+  /** A command that runs another one, its last arguments. */
+  readonly by?: readonly string[]
 }
 
 /** One JSON log line. */
@@ -16,8 +18,10 @@ export type LogLine = Readonly<Record<string, unknown>>
 
 /** Starts the built command, as in `startMirror(['run', '--config-dir', directory])`. */
 export function startMirror(args: readonly string[], options: StartMirrorOptions = {}): MirrorProcess {
+  const ours = [process.execPath, '--enable-source-maps', COMMAND, ...args]
+  const [command = process.execPath, ...rest] = [...(options.by ?? []), ...ours]
   return new MirrorProcess(
-    spawnTracked(process.execPath, ['--enable-source-maps', COMMAND, ...args], {
+    spawnTracked(command, rest, {
       cwd: options.cwd,
       env: { PATH: process.env.PATH, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -31,9 +31,9 @@ export class Link {
     this.#upstream.destroy()
   }
 
-  update(frozen: ReadonlySet<Direction>, bytesPerSecond: number): void {
-    this.#requests.update(frozen.has('requests'), bytesPerSecond)
-    this.#responses.update(frozen.has('responses'), bytesPerSecond)
+  update(frozen: ReadonlySet<Direction>, bytesPerSecond: number, latencyMs = 0): void {
+    this.#requests.update(frozen.has('requests'), bytesPerSecond, latencyMs)
+    this.#responses.update(frozen.has('responses'), bytesPerSecond, latencyMs)
   }
 
   cutAfterBytes(bytes: number): void {
@@ -58,34 +58,48 @@ export class Link {
   }
 }
 
-type Hold = 'frozen' | 'backlog' | 'rate'
+type Hold = 'frozen' | 'backlog' | 'rate' | 'latency'
 
 /** One direction: paused while anything holds it back. */
 class Flow {
   readonly #from: Socket
   readonly #holds = new Set<Hold>()
   #bytesPerSecond = Number.POSITIVE_INFINITY
+  #latencyMs = 0
   #timer: NodeJS.Timeout | undefined
+  #latency: NodeJS.Timeout | undefined
 
   constructor(from: Socket, to: Socket, write: (chunk: Buffer) => boolean) {
     this.#from = from
-    from.on('data', (chunk: Buffer) => {
+    const forward = (chunk: Buffer) => {
       if (!write(chunk)) this.#hold('backlog')
       this.#payFor(chunk.length)
-    })
+    }
+    from.on('data', (chunk: Buffer) => (this.#latencyMs > 0 ? this.#later(() => forward(chunk)) : forward(chunk)))
     from.on('end', () => to.end())
     to.on('drain', () => this.#release('backlog'))
   }
 
-  update(isFrozen: boolean, bytesPerSecond: number): void {
+  update(isFrozen: boolean, bytesPerSecond: number, latencyMs: number): void {
     this.#bytesPerSecond = bytesPerSecond
+    this.#latencyMs = latencyMs
     if (isFrozen) this.#hold('frozen')
     else this.#release('frozen')
   }
 
   stop(): void {
     clearTimeout(this.#timer)
+    clearTimeout(this.#latency)
     this.#holds.clear()
+  }
+
+  /** Nothing else is read meanwhile, so that the order stays. */
+  #later(forward: () => void): void {
+    this.#hold('latency')
+    this.#latency = setTimeout(() => {
+      forward()
+      this.#release('latency')
+    }, this.#latencyMs)
   }
 
   #payFor(bytes: number): void {

@@ -16,12 +16,13 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
 /** A network that tests can break. Its port stays the same for its whole life. */
 export class TcpProxy implements AsyncDisposable {
   readonly port: number
-  readonly #targetPort: number
   readonly #links = new Set<Link>()
   readonly #frozen = new Set<Direction>()
+  #targetPort: number
   #server: Server | undefined
   #accepted = 0
   #bytesPerSecond = Number.POSITIVE_INFINITY
+  #latencyMs = 0
   #scheduledCut: { afterBytes: number; timesLeft: number; done: () => void } | undefined
 
   constructor(targetPort: number, port: number) {
@@ -79,6 +80,18 @@ export class TcpProxy implements AsyncDisposable {
     this.#updateLinks()
   }
 
+  /** What comes is held for so long in each direction, and then goes on; 0 (the default) = not at all. */
+  delay(milliseconds: number): void {
+    this.#latencyMs = milliseconds
+    this.#updateLinks()
+  }
+
+  /** Another server takes the place of the one behind the proxy: open connections break, new ones go to it. */
+  retarget(targetPort: number): void {
+    this.#targetPort = targetPort
+    this.cut()
+  }
+
   /**
    * Ends a connection once it has forwarded exactly `bytes` of responses, counted per connection from this call on (or
    * from its beginning). Resolves after `times` connections (default 1) were ended so; later ones live.
@@ -121,7 +134,7 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   #updateLinks(): void {
-    for (const link of this.#links) link.update(this.#frozen, this.#bytesPerSecond)
+    for (const link of this.#links) link.update(this.#frozen, this.#bytesPerSecond, this.#latencyMs)
   }
 }
 

@@ -4,6 +4,8 @@ import { durationField } from '../../mirror/options.ts'
 import { parseFileMode } from '../../util/file-mode.ts'
 import { type HookOptions, hooksSchema } from '../hooks/options.ts'
 import { type RenderOptions, renderListSchema } from '../render/options.ts'
+import { type RewriteOptions, rewriteSchema } from '../rewrite/options.ts'
+import { type ValidateOptions, validateSchema } from '../validate/options.ts'
 import type { LayoutKind } from './layout.ts'
 
 /** How a mirror is written as files. */
@@ -24,6 +26,8 @@ export interface FilesTargetOptions {
   }
   /** What is rendered, at least one. */
   readonly render: readonly RenderOptions[]
+  readonly rewrite: readonly RewriteOptions[]
+  readonly validate: readonly ValidateOptions[]
   readonly hooks: readonly HookOptions[]
 }
 
@@ -71,6 +75,8 @@ export const filesTargetSchema = z
       .transform(({ seedFrom, seedAfter }) => ({ seedFrom, seedAfterMs: seedAfter }))
       .describe('What consumers get when etcd was never reached.'),
     render: renderListSchema,
+    rewrite: rewriteSchema,
+    validate: validateSchema,
     hooks: hooksSchema,
   })
   .superRefine(({ layout, hooks }, context) => {

@@ -169,6 +169,7 @@ export class DataObjectSink implements Sink {
             onDelete: () => saw('absent'),
           },
         ],
+        follow: this.#options.follow,
         clock,
         logger,
         mirror: mirrorName,

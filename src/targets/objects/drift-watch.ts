@@ -1,10 +1,12 @@
 import type { KubeClient } from '../../kube/kube-client.ts'
+import type { KubeError } from '../../kube/kube-error.ts'
 import { ListWatch, type ListWatchOptions } from '../../kube/list-watch.ts'
 import type { SinkError } from '../../mirror/sink-error.ts'
 import { Backoff } from '../../util/backoff.ts'
 import type { Clock } from '../../util/clock.ts'
 import type { Logger } from '../../util/logger.ts'
 import { Notifier } from '../../util/notifier.ts'
+import type { FollowObjects } from './follow-objects.ts'
 
 /** After so long without drift the next one is repaired at once again. */
 const CALM_MS = 600_000
@@ -18,6 +20,8 @@ export interface DriftWatchOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly mirror: string
+  /** Looks at the objects until the signal aborts. Default: by a list-watch of its own. */
+  readonly follow?: FollowObjects | undefined
   /** Resolves with whether something was not as it should be, and is now. Rejects when that failed. */
   readonly repair: (signal: AbortSignal) => Promise<boolean>
   readonly toSinkError: (error: unknown) => SinkError | undefined
@@ -37,11 +41,8 @@ export class DriftWatch {
 
   constructor(options: DriftWatchOptions) {
     this.#options = options
-    const { client, clock, mirror, logger } = options
-    const onError = (err: unknown) => logger.debug({ mirror, err }, 'cannot watch the objects; retrying')
-    const lists = options.watched.map((watched) => new ListWatch({ ...watched, client, clock, onError }))
     const { signal } = this.#stop
-    this.#ended = Promise.all([...lists.map((list) => list.run(signal)), this.#repairAll(signal)])
+    this.#ended = Promise.all([...options.watched.map((each) => this.#follow(each, signal)), this.#repairAll(signal)])
   }
 
   /** Why something that is not as it should be cannot be repaired; undefined = all is well. */
@@ -57,6 +58,14 @@ export class DriftWatch {
   async stop(): Promise<void> {
     this.#stop.abort()
     await this.#ended
+  }
+
+  #follow(watched: Watched, signal: AbortSignal): Promise<void> {
+    const { client, clock, follow, logger, mirror } = this.#options
+    const onError = (err: KubeError) => logger.debug({ mirror, err }, 'cannot watch the objects; retrying')
+    if (follow === undefined) return new ListWatch({ ...watched, client, clock, onError }).run(signal)
+    const { query, onList, onChange, onDelete } = watched
+    return follow(query, { onList, onChange, onDelete, onError }, signal)
   }
 
   async #repairAll(signal: AbortSignal): Promise<void> {

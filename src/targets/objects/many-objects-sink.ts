@@ -210,7 +210,8 @@ export class ManyObjectsSink implements Sink {
       return true
     }
     const objects = new ManyObjectsWriter({ sink: this.#options, deletionPolicy, namespace, known, writer, refused })
-    const drift = new DriftWatch({ client, watched, clock, logger, mirror, repair, toSinkError })
+    const { follow } = this.#options
+    const drift = new DriftWatch({ client, watched, follow, clock, logger, mirror, repair, toSinkError })
     const position = undefined
     return {
       known,

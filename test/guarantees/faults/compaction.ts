@@ -2,6 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Arena } from '../arena.ts'
 import type { Fault } from '../fault.ts'
 import type { Random } from '../random.ts'
+import { withManyKeys } from './bulk.ts'
+
+/** A snapshot of them takes many pages. */
+const MANY_KEYS = 2000
 
 /** History that goes away at the worst moments. */
 export const COMPACTION_FAULTS: readonly Fault[] = [
@@ -38,13 +42,15 @@ async function whileDisconnected(arena: Arena, random: Random): Promise<void> {
 
 async function duringPaging(arena: Arena, random: Random): Promise<void> {
   const { network, mirror } = arena
-  network.each((proxy) => proxy.limit(60_000))
-  mirror.signal('SIGHUP')
-  for (let left = 3; left > 0; left -= 1) {
-    await sleep(random.int(50, 500))
-    await compact(arena, await arena.writer.head())
-  }
-  await network.heal()
+  await withManyKeys(arena, MANY_KEYS, async () => {
+    network.each((proxy) => proxy.limit(60_000))
+    mirror.signal('SIGHUP')
+    for (let left = 3; left > 0; left -= 1) {
+      await sleep(random.int(50, 800))
+      await compact(arena, await arena.writer.head())
+    }
+    await network.heal()
+  })
 }
 
 /** Between snapshot and watch, too, when it hits it. */

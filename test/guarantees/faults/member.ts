@@ -24,5 +24,5 @@ async function killed({ store }: Arena, random: Random): Promise<void> {
 }
 
 async function defragment({ store }: Arena): Promise<void> {
-  await store.etcdctl(['--command-timeout=60s', 'defrag'])
+  await store.etcdctl(['defrag'])
 }

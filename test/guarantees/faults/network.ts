@@ -17,6 +17,7 @@ export const NETWORK_FAULTS: readonly Fault[] = [
   { name: 'one-way partition: no responses', strike: (arena, random) => freeze(arena, random, ['responses']) },
   { name: 'half-open sockets', strike: halfOpen },
   { name: 'slow link', strike: slowLink },
+  { name: 'latency', strike: latency },
 ]
 
 /** One of the ways, or all of them. */
@@ -62,6 +63,13 @@ async function halfOpen({ network }: Arena, random: Random): Promise<void> {
 async function slowLink({ network }: Arena, random: Random): Promise<void> {
   const speed = random.pick(SLOW_BYTES_PER_SECOND)
   network.each((proxy) => proxy.limit(speed))
+  await sleep(random.int(500, 2500))
+  await network.heal()
+}
+
+async function latency({ network }: Arena, random: Random): Promise<void> {
+  const milliseconds = random.pick([20, 100, 400])
+  network.each((proxy) => proxy.delay(milliseconds))
   await sleep(random.int(500, 2500))
   await network.heal()
 }

@@ -46,7 +46,7 @@ async function hangup({ mirror }: Arena): Promise<void> {
 /** At one instant: a removal file by file would be seen file by file, whatever the mirror does. */
 async function rootRemoved({ mirror, readers }: Arena): Promise<void> {
   if (!existsSync(mirror.root)) return
-  const gone = `${mirror.directory}/gone`
+  const gone = `${mirror.root}-gone`
   renameSync(mirror.root, gone)
   readers.rootWasRemoved()
   await rm(gone, { recursive: true, force: true, maxRetries: 10 })

@@ -8,6 +8,7 @@ export function converges({ end, eras }: Pick<RoundRecord, 'end' | 'eras'>): rea
   return [
     ...end.complaints.map((complaint) => `at the end the mirror says: ${complaint}`),
     ...differences('the copy at the end', end.tree?.entries ?? new Map(), end.store),
+    ...differences("the engine's target at the end", end.engine, end.store),
     ...differences('what was written, beside what etcd holds at the end,', written, end.store),
     ...(end.tree === undefined ? ['nothing is published at the end'] : []),
   ]

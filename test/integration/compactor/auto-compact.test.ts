@@ -68,6 +68,15 @@ test('auto-compact is turned on, changed and turned off by a reload that leaves 
   expect([...rig.expectWritten().files.keys()].some((path) => path.startsWith('etcd-mirror'))).toBe(false)
 })
 
+test('auto-compact does not run with --one-time: an init container has the etcd.conf of its sidecar', async () => {
+  await using etcd = await startEtcd({ version: '3.6' })
+  await using rig = await MirrorRig.make(etcd, { conf: { 'auto-compact': '1h' } })
+  await rig.writer.put('a')
+  const { code, output } = await rig.runOnce()
+  expect(code).toBe(0)
+  expect(output).not.toContain('auto-compact')
+})
+
 test('etcd-mirror compact compacts to the current revision or to the given one, and needs no mirror.yaml', async () => {
   await using etcd = await startEtcd({ version: '3.6' })
   await using rig = await MirrorRig.make(etcd)

@@ -10,8 +10,8 @@ import { MirrorRig } from '../../support/mirror-rig.ts'
 import { differences, type Entries } from '../../support/oracle.ts'
 import { entriesOf } from '../../support/tree-reader.ts'
 import { TreeWatcher } from '../../support/tree-watcher.ts'
+import { Volume } from '../../support/volume.ts'
 import { eventually } from '../../support/wait.ts'
-import { Volume } from './volume.ts'
 
 const COMMAND = join(import.meta.dirname, '../../../dist/bin/etcd-mirror.js')
 /** The mirror's own: no key stands there. */

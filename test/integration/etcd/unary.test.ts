@@ -105,11 +105,11 @@ describe.each(['3.4', '3.6'] as const)('EtcdClient on etcd %s', (version) => {
     expect(await get('/t/a')).toBeUndefined()
   })
 
-  test('a txn that etcd refuses is an InvalidRequest and changes nothing', async () => {
+  test('a txn with one key twice is refused as DuplicateKey and changes nothing', async () => {
     const key = Buffer.from('/t/twice')
     const success = [{ put: { key, value: key } }, { put: { key, value: key } }]
     await expect(client.unary('txn', { compare: [], success, failure: [] }, never)).rejects.toMatchObject({
-      code: 'InvalidRequest',
+      code: 'DuplicateKey',
       retryable: false,
     })
     expect(await get('/t/twice')).toBeUndefined()

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { KeyValueSync } from '../../../src/library/key-value-sync.ts'
 import { Resync } from '../../../src/library/resync.ts'
@@ -5,6 +6,7 @@ import type { SyncEvent } from '../../../src/library/sync-event.ts'
 import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts'
 import { newPrefix, openConnection } from '../../support/library-rig.ts'
 import { startTcpProxy } from '../../support/tcp-proxy.ts'
+import { makeTempDir } from '../../support/temp-dir.ts'
 import { eventually } from '../../support/wait.ts'
 
 describe.each(['3.4', '3.7'] as const)('KeyValueSync on etcd %s', (version) => {
@@ -163,6 +165,25 @@ describe.each(['3.4', '3.7'] as const)('KeyValueSync on etcd %s', (version) => {
     await follower.until('resync compacted a=1,c=2,d=1 without b')
     await broker.put('c', '3')
     await follower.until('put c=3 (was 2)')
+  })
+
+  test('KeyValueSync: a store that was restored is told as a reset, with what is gone', async () => {
+    await using own = await startEtcd({ version })
+    await using directory = await makeTempDir('restore')
+    const writer = await openConnection(own.endpoint)
+    await writer.put('/a', '1')
+    const backup = join(directory.path, 'backup')
+    await own.kill()
+    await own.copyDataDir(backup)
+    await own.restart()
+    await writer.put('/b', '1')
+    const reader = await openConnection(own.endpoint)
+    const follower = new Follower(new KeyValueSync({ broker: reader, watcher: reader }), ['/'])
+    await follower.until('resync start /a=1,/b=1')
+    await own.kill()
+    await own.replaceDataDir(backup)
+    await own.restart()
+    await follower.until('resync reset /a=1 without /b')
   })
 
   test('KeyValueSync goes on over a cut without a resync', async () => {

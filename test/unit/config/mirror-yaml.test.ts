@@ -34,6 +34,8 @@ describe('mirror.yaml values', () => {
             directoryMode: 0o755,
             startup: { seedFrom: '', seedAfterMs: 30_000 },
             render: [{ tree: {} }],
+            rewrite: [],
+            validate: [],
             hooks: [],
           },
         },

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { prunes } from '../../guarantees/guarantees/prunes.ts'
 import { tree } from './sample-record.ts'
 
-const end = { tree: tree('6', {}), store: new Map(), complaints: [], trees: ['5', '6'] }
+const end = { tree: tree('6', {}), engine: new Map(), store: new Map(), complaints: [], trees: ['5', '6'] }
 
 test('prunes: trees without empty directories, a few of them, are pruned', () => {
   expect(prunes([tree('5', {})], end)).toEqual([])

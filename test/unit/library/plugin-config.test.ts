@@ -89,4 +89,26 @@ describe('loadPluginConfig', () => {
     const warnings = (await loadPluginConfig({ configDir }, {}))?.warnings
     expect(warnings).toEqual([expect.stringContaining('unknown key'), expect.stringContaining('below 60 minutes')])
   })
+
+  test.each([
+    ['nanoseconds', 'dial-timeout: 500000000\noperation-timeout: 2000000000\n'],
+    ['durations', 'dial-timeout: 500ms\noperation-timeout: "2s"\n'],
+  ])('ParseConfigFromYamlBytes: %s', async (_what, conf) => {
+    const loaded = await loadPluginConfig(
+      { configDir: await directoryOf({ 'etcd.conf': `endpoints: [a:1]\n${conf}` }) },
+      {},
+    )
+    expect(loaded?.etcd).toMatchObject({ dialTimeoutMs: 500, operationTimeoutMs: 2000 })
+  })
+
+  test.each(['dial-timeout: 5 seconds\n', 'endpoints: [a:1\n', 'endpoints: a: b\n', 'endpoints: {a: 1}\n'])(
+    'ParseConfigFromYamlBytes: %j is an error',
+    async (conf) => {
+      const configDir = await directoryOf({ 'etcd.conf': conf })
+      await expect(loadPluginConfig({ configDir }, {})).rejects.toMatchObject({
+        code: 'ConfigInvalid',
+        message: expect.stringMatching(/etcd\.conf:\d+:\d+: /),
+      })
+    },
+  )
 })

@@ -1,0 +1,3 @@
+import { testRound } from './guarantee-test.ts'
+
+testRound({ kind: 'cluster-3.6', seed: 1 })
