@@ -1,11 +1,14 @@
 import { CompactedError } from '../etcd/compacted-error.ts'
 import type { EtcdRpc } from '../etcd/rpc.ts'
+import { UnavailableError } from '../etcd/unavailable-error.ts'
+import type { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
 import { checkPositive, checkRevision, fullKey, invalid } from './arguments.ts'
 import { FlatIterator } from './flat-iterator.ts'
 import type { Bytes } from './key-value-broker.ts'
 import type { KeyValueWatch, KeyValueWatcher, WatchEvent, WatchOptions } from './key-value-watcher.ts'
 import { mergeIterables } from './merge-iterables.ts'
 import type { Operations } from './operations.ts'
+import { persist } from './persist.ts'
 import { watchPrefix } from './prefix-watch.ts'
 import type { ServerTrust } from './server-trust.ts'
 import type { SharedWatches } from './shared-watches.ts'
@@ -54,6 +57,10 @@ interface Start {
   readonly compacted: boolean
 }
 
+function isAway(error: EtcdMirrorError): boolean {
+  return error instanceof UnavailableError
+}
+
 class EtcdWatch implements KeyValueWatch {
   readonly #context: WatcherContext
   readonly #prefixes: readonly Buffer[]
@@ -98,8 +105,12 @@ class EtcdWatch implements KeyValueWatch {
   async #readStarts(): Promise<readonly Start[]> {
     const starts: Start[] = []
     for (const prefix of this.#prefixes) {
-      const revision = this.#options.fromRevision ?? starts[0]?.position.revision
-      starts.push(await this.#readStart(prefix, revision))
+      const { fromRevision, signal, onInterrupted } = this.#options
+      const revision = fromRevision ?? starts[0]?.position.revision
+      const read = () => this.#readStart(prefix, revision)
+      // Where it begins is known: nothing is lost by waiting for etcd, as for the rest of the watch.
+      const persisted = () => persist(read, this.#context.operations.signalOf(signal), onInterrupted, isAway)
+      starts.push(await (fromRevision === undefined ? read() : persisted()))
     }
     return starts
   }
