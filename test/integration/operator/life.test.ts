@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { CONFIG_MAPS, SECRETS } from '../../../src/kube/kube-resource.ts'
 import { CLUSTER_ETCD_CONNECTIONS, ETCD_CONNECTIONS, ETCD_MIRRORS } from '../../../src/operator/operator-resources.ts'
 import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts'
@@ -214,4 +215,29 @@ test('a connection that asks for it has etcd compacted once a period, by the rev
     { timeoutMs: 60_000 },
   )
   expect(await operator.metric('etcd_mirror_compactions_total{result="success"}')).toBeGreaterThan(0)
+})
+
+test('a mirror of files is rendered for sidecars, with only what was set', async () => {
+  const namespace = await rig.namespace()
+  const target = { files: { layout: 'InPlace' } }
+  await rig.apply([connection(namespace), mirror(namespace, { target })])
+  const found = await untilReady(namespace, 'True/Rendered')
+  expect(found?.status).toMatchObject({ target: 'configMap/etcd-mirror-app' })
+  const rendered = await rig.get(CONFIG_MAPS, namespace, 'etcd-mirror-app')
+  expect(rendered?.metadata.ownerReferences).toMatchObject([{ kind: 'EtcdMirror', uid: found?.metadata.uid }])
+  const { 'mirror.yaml': mirrorYaml = '', 'etcd.conf': etcdConf = '' } = (rendered?.data ?? {}) as Record<
+    string,
+    string
+  >
+  expect(parse(mirrorYaml)).toEqual({
+    mirrors: [{ name: 'app', prefix: `/${namespace}/`, target: { files: { root: '/mirror/app', layout: 'InPlace' } } }],
+  })
+  expect(parse(etcdConf)).toEqual({ endpoints: [etcd.endpoint] })
+  await rig.apply([mirror(namespace, { target: { files: { layout: 'Snapshot' } } })])
+  await rig.until(CONFIG_MAPS, namespace, 'etcd-mirror-app', (now) => {
+    expect(JSON.stringify(now?.data)).toContain('layout: Snapshot')
+  })
+  await api.kubectl(['-n', namespace, 'create', 'configmap', 'etcd-mirror-other'])
+  await rig.apply([mirror(namespace, { target }, 'other')])
+  await untilReady(namespace, 'False/Foreign', 'other')
 })
