@@ -2,6 +2,7 @@ import type { Fault } from './fault.ts'
 import { ALARM_FAULTS } from './faults/alarm.ts'
 import { AUTH_FAULTS } from './faults/auth.ts'
 import { RESTORE_FAULTS } from './faults/back-in-time.ts'
+import { BEHIND_PROXY } from './faults/behind-proxy.ts'
 import { BULK_FAULTS } from './faults/bulk.ts'
 import { CLUSTER_FAULTS } from './faults/cluster.ts'
 import { COMPACTION_FAULTS } from './faults/compaction.ts'
@@ -18,7 +19,7 @@ export const FAULT_FAMILIES: Readonly<Record<string, readonly Fault[]>> = {
   cluster: CLUSTER_FAULTS,
   bulk: BULK_FAULTS,
   compaction: COMPACTION_FAULTS,
-  restore: RESTORE_FAULTS,
+  restore: [...RESTORE_FAULTS, BEHIND_PROXY],
   alarm: ALARM_FAULTS,
   auth: AUTH_FAULTS,
   engine: ENGINE_FAULTS,
