@@ -4,6 +4,7 @@ import { AUTH_FAULTS } from './faults/auth.ts'
 import { RESTORE_FAULTS } from './faults/back-in-time.ts'
 import { BEHIND_PROXY } from './faults/behind-proxy.ts'
 import { BULK_FAULTS } from './faults/bulk.ts'
+import { CERTIFICATE_FAULTS } from './faults/certificates.ts'
 import { CLUSTER_FAULTS } from './faults/cluster.ts'
 import { COMPACTION_FAULTS } from './faults/compaction.ts'
 import { ENGINE_FAULTS } from './faults/engine.ts'
@@ -23,6 +24,7 @@ export const FAULT_FAMILIES: Readonly<Record<string, readonly Fault[]>> = {
   alarm: ALARM_FAULTS,
   auth: AUTH_FAULTS,
   engine: ENGINE_FAULTS,
+  certificates: CERTIFICATE_FAULTS,
   volume: VOLUME_FAULTS,
   process: PROCESS_FAULTS,
 }

@@ -15,7 +15,11 @@ const PATIENCE = { timeoutMs: 120_000 }
  * next proof of freshness does, by the raft term; until then nobody can know, so what is seen until then is not judged, and
  * whether it is found out is.
  */
-export const BEHIND_PROXY: Fault = { name: 'reset behind a proxy without a disconnect', strike: behindProxy }
+export const BEHIND_PROXY: Fault = {
+  name: 'reset behind a proxy without a disconnect',
+  suits: ({ store }) => store.certificates === undefined,
+  strike: behindProxy,
+}
 
 async function behindProxy(arena: Arena, random: Random): Promise<void> {
   const { store, network, readers, engine, stream } = arena
