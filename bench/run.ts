@@ -10,6 +10,8 @@ import type { Layout } from './published-tree.ts'
 import { type Machine, mergeRows, readRows, writeResults } from './results.ts'
 import type { Row } from './row.ts'
 import { coldSync } from './rows/cold-sync.ts'
+import { image } from './rows/image.ts'
+import { library } from './rows/library.ts'
 import { live } from './rows/live.ts'
 import { memory } from './rows/memory.ts'
 import { responsiveness } from './rows/responsiveness.ts'
@@ -17,7 +19,7 @@ import { restart } from './rows/restart.ts'
 import { throughput } from './rows/throughput.ts'
 import { table } from './table.ts'
 
-const SCENARIOS: readonly Scenario[] = [coldSync, live, throughput, restart, memory, responsiveness]
+const SCENARIOS: readonly Scenario[] = [coldSync, live, throughput, restart, memory, responsiveness, library, image]
 /** By others, before we begin: below it a machine is quiet. */
 const QUIET_CORES = 0.15
 const MAX_WAITS = 10

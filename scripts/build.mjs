@@ -1,4 +1,5 @@
-// npm run build: dist/lib (the library, one file each), dist/bin (the command, bundled), dist/THIRD-PARTY-LICENSES.txt.
+// npm run build: dist/lib (the library, one file each), dist/bin (the command, bundled), dist/THIRD-PARTY-LICENSES.txt and
+// dist/sbom.cdx.json (what is in that bundle).
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -17,6 +18,8 @@ export async function build() {
   await buildLibrary()
   const bundle = await buildCommand()
   writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), await licensesOf(bundle.inputs))
+  const { sbomText } = await import('./sbom.mjs')
+  writeFileSync(join(dist, 'sbom.cdx.json'), sbomText(root, Object.keys(bundle.inputs)))
 }
 
 async function buildLibrary() {

@@ -1,4 +1,4 @@
-// npm run generate: writes what is made from the code: crds/, docs/custom-resources.md, docs/metrics.md.
+// npm run generate: writes what is made from the code: crds/, docs/custom-resources.md, docs/metrics.md, docs/cli.md.
 // With --check it writes nothing and exits 1 on a difference. Needs the Node of devDependencies, which runs .ts files.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -37,9 +37,9 @@ if (isCheck) {
   for (const path of differing) writeFileSync(join(root, path), pages.get(path))
   if (leftOver.length > 0) fail(`${leftOver.join(', ')}: not made from the code, remove it`)
 }
-execFileSync(process.execPath, [join(root, 'scripts/generate-metrics-doc.mjs'), ...(isCheck ? ['--check'] : [])], {
-  stdio: 'inherit',
-})
+for (const script of ['scripts/generate-metrics-doc.mjs', 'scripts/generate-cli-doc.mjs']) {
+  execFileSync(process.execPath, [join(root, script), ...(isCheck ? ['--check'] : [])], { stdio: 'inherit' })
+}
 
 function read(path) {
   try {

@@ -34,6 +34,7 @@ process.exitCode = await runProgram(
     verify: async () => (await import('./commands/verify.ts')).verify,
     status: async () => (await import('./commands/status.ts')).status,
     compact: async () => (await import('./commands/compact.ts')).compact,
+    operator: async () => (await import('./commands/operator.ts')).operator,
     schema: async () => (await import('./commands/schema.ts')).schema,
   },
   {

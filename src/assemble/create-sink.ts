@@ -10,6 +10,10 @@ import { HookSet } from '../targets/hooks/hook-set.ts'
 import type { DataObjectTarget } from '../targets/objects/data-object.ts'
 import type { ObjectSinkOptions } from '../targets/objects/target-session.ts'
 import { renderingOf } from '../targets/render/rendering.ts'
+import { Rewriting } from '../targets/rewrite/rewriting.ts'
+import { rewrittenProjection } from '../targets/rewrite/rewritten-projection.ts'
+import { validatedProjection } from '../targets/validate/validated-projection.ts'
+import { Validation } from '../targets/validate/validation.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import type { Metrics } from '../util/metrics.ts'
@@ -42,7 +46,9 @@ function fileSink(
   options: FilesTargetOptions,
   { version, logger, clock, metrics, onHookResult: onResult }: SinkContext,
 ): Sink {
-  const projection = renderingOf(options.render, prefix)
+  const rendering = renderingOf(options.render, prefix)
+  const rewritten = rewrittenProjection(rendering, new Rewriting(options.rewrite), prefix)
+  const projection = validatedProjection(rewritten, new Validation(options.validate))
   const { root, hooks: directory } = layoutOf(options.root)
   const shared = { files: new FileSystem(), logger, clock }
   const hooks = new HookSet(options.hooks, { ...shared, mirror: name, root, directory, metrics, onResult })

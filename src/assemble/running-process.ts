@@ -109,11 +109,11 @@ export class RunningProcess implements Disposable {
     await Promise.all(this.#list().map(({ mirror }) => mirror.synced))
   }
 
-  /** Runs until the signal aborts and every mirror has let its target go. */
-  async run(signal: AbortSignal): Promise<void> {
+  /** Runs until the signal aborts and every mirror has let its target go; `compacts` = with auto-compact, if it is on. */
+  async run(signal: AbortSignal, { compacts }: { readonly compacts: boolean }): Promise<void> {
     this.#isRunning = true
     for (const { mirror } of this.#list()) this.#supervisor.start(mirror)
-    const compaction = this.#compaction.run(signal)
+    const compaction = compacts ? this.#compaction.run(signal) : undefined
     if (!signal.aborted) await once(signal, 'abort')
     await Promise.all([this.#supervisor.close(), compaction])
   }

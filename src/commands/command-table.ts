@@ -94,6 +94,20 @@ export const COMMANDS = {
     ],
     exits: [],
   },
+  operator: {
+    summary: 'make mirrors of the EtcdMirror resources of a cluster until told to stop',
+    description:
+      'Follows EtcdMirror, EtcdConnection and ClusterEtcdConnection resources by KUBECONFIG or the service account of the pod, keeps their targets equal to etcd and says in their status what became of them. Of several processes one leads. SIGTERM drains and ends with 0.',
+    examples: [
+      { command: 'etcd-mirror operator', meaning: 'in a pod, for the whole cluster' },
+      { command: 'etcd-mirror operator --namespaces shop,web', meaning: 'for two namespaces alone' },
+      {
+        command: 'etcd-mirror operator --log-format text --leader-election false',
+        meaning: 'by hand, with a kubeconfig',
+      },
+    ],
+    exits: [[EXIT_CODES.done, 'stopped']],
+  },
   schema: {
     summary: 'print the JSON schema of mirror.yaml',
     description: 'For editors and for checks in a pipeline.',

@@ -39,6 +39,7 @@ const BY_ERROR: Readonly<Partial<Record<ErrorCode, number>>> = {
   EmptyRefused: EXIT_CODES.held,
   DeletesRefused: EXIT_CODES.held,
   RenderFailed: EXIT_CODES.held,
+  ValidationFailed: EXIT_CODES.held,
   HookVetoed: EXIT_CODES.held,
   // Whatever is wrong with the fallback, what is missing is etcd.
   SeedUnusable: EXIT_CODES.unreachable,

@@ -21,6 +21,7 @@ export interface FlagDefinition {
 const CONFIGURED = ['run', 'check', 'diff', 'verify', 'status'] as const
 const WITH_ETCD = [...CONFIGURED, 'compact'] as const
 const INSPECTING = ['diff', 'verify', 'status'] as const
+const SERVING = [...CONFIGURED, 'operator'] as const
 const GRACE_MS = 10_000
 
 /** Every flag, once: the command line, the variables and the documentation follow this table. */
@@ -48,13 +49,13 @@ export const FLAGS: Readonly<Record<string, FlagDefinition>> = {
     usage: '--http-bind <address>',
     help: 'address of probes, metrics and status, over http.bind of mirror.yaml',
     variables: ['ETCD_MIRROR_HTTP_BIND'],
-    commands: CONFIGURED,
+    commands: SERVING,
   },
   logLevel: {
     usage: '--log-level <level>',
     help: 'least important lines to log',
     variables: ['ETCD_MIRROR_LOG_LEVEL'],
-    commands: CONFIGURED,
+    commands: SERVING,
     fallback: 'info',
     choices: LOG_LEVELS,
   },
@@ -62,7 +63,7 @@ export const FLAGS: Readonly<Record<string, FlagDefinition>> = {
     usage: '--log-format <format>',
     help: 'how lines are written',
     variables: ['ETCD_MIRROR_LOG_FORMAT'],
-    commands: CONFIGURED,
+    commands: SERVING,
     fallback: 'json',
     choices: LOG_FORMATS,
   },
@@ -92,7 +93,7 @@ export const FLAGS: Readonly<Record<string, FlagDefinition>> = {
     usage: '--shutdown-grace <duration>',
     help: 'how long a drain may take after SIGTERM',
     variables: ['ETCD_MIRROR_SHUTDOWN_GRACE'],
-    commands: ['run'],
+    commands: ['run', 'operator'],
     fallback: GRACE_MS,
     fallbackText: formatDuration(GRACE_MS),
     parse: parsePeriod,
@@ -124,6 +125,29 @@ export const FLAGS: Readonly<Record<string, FlagDefinition>> = {
     commands: ['status'],
     fallback: false,
   },
+  namespaces: {
+    usage: '--namespaces <names>',
+    help: 'look at resources of these namespaces alone, separated by commas (default: all)',
+    variables: ['ETCD_MIRROR_NAMESPACES'],
+    commands: ['operator'],
+    parse: parseNamespaces,
+  },
+  leaderElection: {
+    usage: '--leader-election <switch>',
+    help: 'of several operators one leads; false: there is only this one',
+    variables: ['ETCD_MIRROR_LEADER_ELECTION'],
+    commands: ['operator'],
+    fallback: true,
+    parse: parseSwitch,
+  },
+  concurrency: {
+    usage: '--concurrency <number>',
+    help: 'most resources of a kind that are reconciled at once',
+    variables: ['ETCD_MIRROR_CONCURRENCY'],
+    commands: ['operator'],
+    fallback: 8,
+    parse: parseConcurrency,
+  },
   revision: {
     usage: '--revision <number>',
     help: 'give up the history before this revision (default: the current one)',
@@ -143,6 +167,18 @@ function parseSwitch(text: string): boolean {
   if (/^(true|1)$/i.test(text)) return true
   if (/^(false|0)$/i.test(text)) return false
   throw new Error('it must be true or false')
+}
+
+function parseNamespaces(text: string): readonly string[] {
+  const names = [...new Set(text.split(',').map((name) => name.trim()))]
+  if (names.every((name) => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name))) return names
+  throw new Error('it must be names of namespaces, separated by commas')
+}
+
+function parseConcurrency(text: string): number {
+  const number = /^\d+$/.test(text) ? Number(text) : 0
+  if (number >= 1 && number <= 1000) return number
+  throw new Error('it must be a whole number from 1 to 1000')
 }
 
 function parseRevision(text: string): number {

@@ -4,6 +4,7 @@ import type { Command, CommandContext } from './command-context.ts'
 import { COMMANDS, type CommandDefinition, type CommandName } from './command-table.ts'
 import { EXIT_CODES, exitCodeOf } from './exit-code.ts'
 import { FLAGS, type FlagDefinition } from './flag-table.ts'
+import type { OperatorFlags } from './operator-flags.ts'
 import { unknownVariables } from './own-variables.ts'
 import type { CheckFlags, CompactFlags, DiffFlags, InspectFlags, RunFlags, StatusFlags } from './run-flags.ts'
 
@@ -17,6 +18,7 @@ interface FlagsOf extends Record<CommandName, unknown> {
   readonly verify: InspectFlags
   readonly status: StatusFlags
   readonly compact: CompactFlags
+  readonly operator: OperatorFlags
 }
 
 /** The commands, each loaded when it is called. */
@@ -101,6 +103,7 @@ function flagValues(parser: Parser, command: CommandName, { env }: CommandContex
   if (timeout !== undefined && !values.oneTime) {
     throw new EtcdMirrorError('Usage', '--timeout (ETCD_MIRROR_TIMEOUT) needs --one-time', false)
   }
+  if (command === 'operator') return { ...rest, shutdownGraceMs: shutdownGrace }
   return command === 'run' ? { ...rest, timeoutMs: timeout || undefined, shutdownGraceMs: shutdownGrace } : rest
 }
 

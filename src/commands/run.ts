@@ -10,6 +10,7 @@ import { SeedHealthTracker } from '../server/seed-health-tracker.ts'
 import { systemClock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import type { CommandContext } from './command-context.ts'
+import { drainable } from './drainable.ts'
 import { EXIT_CODES } from './exit-code.ts'
 import { ProgressBar } from './progress-bar.ts'
 import { runDry } from './run-dry.ts'
@@ -77,7 +78,7 @@ async function serve(options: ServeOptions): Promise<void> {
   try {
     if (start.config.etcd.allowDelayedStart === false) await requireEtcd(running, signal)
     context.onHangup(() => reloader.reloadAndResync())
-    const ended = Promise.all([running.run(signal), reloader.run(signal)])
+    const ended = Promise.all([running.run(signal, { compacts: true }), reloader.run(signal)])
     await drainable(ended, flags.shutdownGraceMs, signal, logger)
   } finally {
     await server.close()
@@ -108,32 +109,6 @@ function openServer({ running, context, logger, metrics }: ServeOptions, reloade
 async function requireEtcd({ client, config }: RunningProcess, signal: AbortSignal): Promise<void> {
   const [first] = config.process.mirrors
   if (client && first) await readHead(client, first.prefix, { signal })
-}
-
-/** Waits for the end of `running`, but after the abort no longer than the grace. */
-async function drainable(
-  running: Promise<unknown>,
-  graceMs: number,
-  signal: AbortSignal,
-  logger: Logger,
-): Promise<void> {
-  const late = Promise.withResolvers<void>()
-  let timer: NodeJS.Timeout | undefined
-  const startGrace = () => {
-    logger.info({ graceMs }, 'stopping')
-    timer = setTimeout(() => {
-      logger.warn({ graceMs }, 'drain took longer than the shutdown grace; leaving')
-      late.resolve()
-    }, graceMs)
-  }
-  signal.addEventListener('abort', startGrace, { once: true })
-  if (signal.aborted) startGrace()
-  try {
-    await Promise.race([running, late.promise])
-  } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', startGrace)
-  }
 }
 
 function logStart(

@@ -3,17 +3,25 @@ import { dirname, resolve } from 'node:path'
 import type { Findings } from '../config-files/findings.ts'
 import type { YamlFile } from '../config-files/yaml-file.ts'
 import { formatPath } from '../config-files/zod-problems.ts'
-import type { RenderOptions, TemplateOptions } from '../targets/render/options.ts'
+import type { RenderOptions } from '../targets/render/options.ts'
 import { templateTextFault } from '../targets/render/template-text.ts'
+import type { ValidateOptions } from '../targets/validate/options.ts'
+import { parseText, SyntaxFault } from '../targets/validate/parse-text.ts'
 import type { ParsedMirror } from './mirror-file-schema.ts'
 
+/** Where a mirror was written. */
+interface Place {
+  readonly source: YamlFile
+  readonly index: number
+}
+
 /**
- * The mirror with the texts of its templates, which stand beside the file that names them. What cannot be read or is no
- * template becomes a problem. Rejects only with the signal's reason.
+ * The mirror with the texts of its templates and schemas, which stand beside the file that names them. What cannot be read
+ * or is not what it should be becomes a problem. Rejects only with the signal's reason.
  */
 export async function withTemplates(
   mirror: ParsedMirror,
-  place: { readonly source: YamlFile; readonly index: number },
+  place: Place,
   findings: Findings,
   signal?: AbortSignal,
 ): Promise<ParsedMirror> {
@@ -22,33 +30,58 @@ export async function withTemplates(
   const render: RenderOptions[] = []
   for (const [item, entry] of target.files.render.entries()) {
     const { template } = entry
-    const at = ['mirrors', place.index, 'target', 'files', 'render', item, 'template', 'source']
-    const refuse = (message: string) =>
-      findings.problem({ file: place.source.file, ...place.source.placeOf(at), path: formatPath(at), message })
-    render.push(
-      template === undefined ? entry : { template: await withText(template, place.source, findings, refuse, signal) },
-    )
+    if (template === undefined) render.push(entry)
+    else {
+      const text = await readBeside(template.source, ['render', item, 'template', 'source'], place, findings, signal)
+      const fault = text && templateTextFault(text.text)
+      if (text && fault) findings.problem({ file: text.path, path: '', ...fault })
+      render.push({ template: { ...template, text: text?.text ?? '' } })
+    }
   }
-  return { ...mirror, target: { files: { ...target.files, render } } }
+  const validate: ValidateOptions[] = []
+  for (const [item, rule] of target.files.validate.entries()) {
+    const { schema } = rule
+    const text = schema && (await readBeside(schema, ['validate', item, 'schema'], place, findings, signal))
+    validate.push(text ? { ...rule, schemaContent: schemaOf(text, findings) } : rule)
+  }
+  return { ...mirror, target: { files: { ...target.files, render, validate } } }
 }
 
-async function withText(
-  template: TemplateOptions,
-  { file }: YamlFile,
+interface NamedText {
+  readonly path: string
+  readonly text: string
+}
+
+/** `at`: the field that names the file, below `target.files`. undefined = `findings` says why not. */
+async function readBeside(
+  name: string,
+  at: readonly (string | number)[],
+  { source, index }: Place,
   findings: Findings,
-  refuse: (message: string) => void,
-  signal?: AbortSignal,
-): Promise<TemplateOptions> {
-  const source = resolve(dirname(file), template.source)
-  const found = await findings.sources.readConfig(source, signal)
-  if (found.fault !== undefined) refuse(`${source} ${found.fault}`)
-  else if (!isUtf8(found.bytes)) refuse(`${source} is not UTF-8 text`)
-  else {
+  signal: AbortSignal | undefined,
+): Promise<NamedText | undefined> {
+  const path = resolve(dirname(source.file), name)
+  const found = await findings.sources.readConfig(path, signal)
+  const fault = found.fault ?? (isUtf8(found.bytes) ? undefined : 'is not UTF-8 text')
+  if (found.fault === undefined && fault === undefined) {
     const text = found.bytes.toString('utf8')
-    const fault = templateTextFault(text)
-    if (fault !== undefined) findings.problem({ file: source, path: '', ...fault })
-    findings.sources.keepText(source, text)
-    return { ...template, text }
+    findings.sources.keepText(path, text)
+    return { path, text }
   }
-  return template
+  const field = ['mirrors', index, 'target', 'files', ...at]
+  const message = `${path} ${fault}`
+  return void findings.problem({ file: source.file, ...source.placeOf(field), path: formatPath(field), message })
+}
+
+/** A boolean is a schema as well. */
+function schemaOf({ path, text }: NamedText, findings: Findings): unknown {
+  try {
+    const schema = parseText(text, 'Yaml')
+    if (typeof schema === 'boolean' || (typeof schema === 'object' && schema !== null)) return schema
+    return void findings.problem({ file: path, path: '', message: 'is no JSON Schema' })
+  } catch (error) {
+    if (!(error instanceof SyntaxFault)) throw error
+    const place = error.line === undefined ? {} : { line: error.line }
+    return void findings.problem({ file: path, path: '', ...place, message: 'is neither JSON nor YAML' })
+  }
 }

@@ -31,6 +31,6 @@ export function toMirrorConfig({
 function contentOf(target: TargetOptions): unknown {
   if (!('files' in target)) return target
   // Modes are left out: files whose mode alone differs are chmod'ed, not written again.
-  const { layout, render } = target.files
-  return { files: { layout, render } }
+  const { layout, render, rewrite } = target.files
+  return { files: { layout, render, ...(rewrite.length > 0 && { rewrite }) } }
 }

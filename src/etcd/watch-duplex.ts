@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Client, connectivityState, type Metadata } from '@grpc/grpc-js'
 import type { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
 import { encodeWatchCancel, encodeWatchCreate, encodeWatchProgress } from './encode.ts'
@@ -35,8 +36,10 @@ export function openWatchDuplex(options: OpenWatchOptions): WatchDuplex {
     signal.removeEventListener('abort', close)
     call.cancel()
   }
-  const dial = setTimeout(() => {
-    if (client.getChannel().getConnectivityState(false) === connectivityState.READY) return
+  const dial = setTimeout(async () => {
+    // After a busy moment the timer comes before the news that the connection is up.
+    await nextTurn()
+    if (closed || client.getChannel().getConnectivityState(false) === connectivityState.READY) return
     call.destroy(new UnavailableError('Unavailable', 'Cannot open a watch: no connection in time'))
   }, options.dialTimeoutMs)
   const creation = setTimeout(() => {

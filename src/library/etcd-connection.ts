@@ -6,13 +6,14 @@ import { checkRevision } from './arguments.ts'
 import { type ConnectionConfig, resolveConnectionConfig } from './connection-config.ts'
 import { type CampaignOptions, Elections } from './election.ts'
 import { EtcdBroker } from './etcd-broker.ts'
-import { EtcdWatcher } from './etcd-watcher.ts'
+import { EtcdWatcher, type WatcherContext } from './etcd-watcher.ts'
 import type { Etcd3Client } from './etcd3-client.ts'
 import { Etcd3Rpc } from './etcd3-rpc.ts'
 import { type Bytes, type KeyValueBroker, type OperationOptions, Root } from './key-value-broker.ts'
 import type { KeyValueWatch, KeyValueWatcher, WatchOptions } from './key-value-watcher.ts'
 import type { Leader, Leadership } from './leadership.ts'
 import { Operations } from './operations.ts'
+import { ServerTrust } from './server-trust.ts'
 import { SessionLease } from './session-lease.ts'
 import { SharedWatches } from './shared-watches.ts'
 
@@ -40,7 +41,7 @@ export interface ConnectionSettings {
 export class EtcdConnection extends EtcdBroker implements KeyValueWatcher, AsyncDisposable {
   readonly #operations: Operations
   readonly #session: SessionLease
-  readonly #watches: SharedWatches
+  readonly #watching: WatcherContext
   readonly #watcher: EtcdWatcher
   readonly #elections: Elections
   readonly #closeRpc: () => void
@@ -78,8 +79,9 @@ export class EtcdConnection extends EtcdBroker implements KeyValueWatcher, Async
     super({ operations, session }, Root)
     this.#operations = operations
     this.#session = session
-    this.#watches = new SharedWatches(operations.rpc, operations.closed)
-    this.#watcher = new EtcdWatcher({ operations, watches: this.#watches }, Root)
+    const watches = new SharedWatches(operations.rpc, operations.closed)
+    this.#watching = { operations, watches, trust: new ServerTrust(operations) }
+    this.#watcher = new EtcdWatcher(this.#watching, Root)
     this.#elections = new Elections({ operations, watcher: this.#watcher, sessionTtlSeconds })
     this.#closeRpc = closeRpc
   }
@@ -91,7 +93,7 @@ export class EtcdConnection extends EtcdBroker implements KeyValueWatcher, Async
 
   /** A watcher of the keys that start with `prefix`; no "/" is added. It shares this connection. */
   newWatcher(prefix: Bytes): KeyValueWatcher {
-    return new EtcdWatcher({ operations: this.#operations, watches: this.#watches }, prefix)
+    return new EtcdWatcher(this.#watching, prefix)
   }
 
   watch(prefixes: Bytes | readonly Bytes[], options: WatchOptions = {}): KeyValueWatch {

@@ -7,11 +7,13 @@ import type { KeyValueWatch, KeyValueWatcher, WatchEvent, WatchOptions } from '.
 import { mergeIterables } from './merge-iterables.ts'
 import type { Operations } from './operations.ts'
 import { readStart, watchPrefix } from './prefix-watch.ts'
+import type { ServerTrust } from './server-trust.ts'
 import type { SharedWatches } from './shared-watches.ts'
 
 export interface WatcherContext {
   readonly operations: Operations
   readonly watches: SharedWatches
+  readonly trust: ServerTrust
 }
 
 /** The watcher on an `EtcdConnection`. */
@@ -109,7 +111,7 @@ class EtcdWatch implements KeyValueWatch {
   }
 
   async *#events({ position, compacted }: Start, prefix: Buffer, signal: AbortSignal): AsyncGenerator<WatchEvent> {
-    const { operations, watches } = this.#context
+    const { operations, watches, trust } = this.#context
     const hiddenBytes = this.#hiddenBytes
     const { revision } = position
     if (compacted) yield { type: 'resync', reason: 'compacted', prefix: prefix.subarray(hiddenBytes), revision }
@@ -117,6 +119,7 @@ class EtcdWatch implements KeyValueWatch {
       unary: (method, request, options) => operations.unary(method, request, options),
       watch: (options) => watches.watch(options),
     }
-    yield* watchPrefix(position, { rpc, signal, prefix, hiddenBytes, onInterrupted: this.#options.onInterrupted })
+    const { onInterrupted } = this.#options
+    yield* watchPrefix(position, { rpc, signal, prefix, hiddenBytes, trust, onInterrupted })
   }
 }

@@ -11,6 +11,7 @@ import { StoreResetError } from '../replication/store-reset-error.ts'
 import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
 import type { WatchEvent } from './key-value-watcher.ts'
 import { persist } from './persist.ts'
+import type { ServerTrust } from './server-trust.ts'
 
 export interface PrefixWatchOptions {
   readonly rpc: EtcdRpc
@@ -19,6 +20,7 @@ export interface PrefixWatchOptions {
   readonly prefix: Buffer
   /** So many bytes at the front of keys are not shown. */
   readonly hiddenBytes: number
+  readonly trust: ServerTrust
   readonly onInterrupted: ((error: EtcdMirrorError) => void) | undefined
 }
 
@@ -74,7 +76,13 @@ async function* follow(start: Position, options: PrefixWatchOptions): AsyncGener
     },
   })
   for await (const item of stream) {
-    if (item.kind === 'progress') continue
+    if (item.kind === 'progress') {
+      // Every ten minutes. Else compaction would strand a prefix that rests while others are written.
+      if (!(await options.trust.trustsProgress())) continue
+      stream.confirm(item.revision)
+      tracker.progress(item.revision)
+      continue
+    }
     tracker.apply(item.changes, item.revision)
     for (const change of item.changes) yield eventOf(change, hiddenBytes)
   }

@@ -2,7 +2,7 @@ import { type ErrorCode, EtcdMirrorError } from '../util/etcd-mirror-error.ts'
 
 export type GuardCode = Extract<
   ErrorCode,
-  'LimitExceeded' | 'EmptyRefused' | 'DeletesRefused' | 'RenderFailed' | 'HookVetoed'
+  'LimitExceeded' | 'EmptyRefused' | 'DeletesRefused' | 'RenderFailed' | 'ValidationFailed' | 'HookVetoed'
 >
 
 /** A guard holds the last good copy back from a change. It goes on when etcd, or the configuration, says so. */

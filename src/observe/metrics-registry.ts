@@ -12,8 +12,12 @@ export interface MetricsRegistry {
   readonly metrics: Metrics
   /** Of the page. */
   readonly contentType: string
-  /** Brings every series of a mirror into being at its start value, so that rates and absences are right from the start. Idempotent. */
-  declareMirror(name: string): void
+  /**
+   * Brings every series of a mirror into being at its start value, so that rates and absences are right from the start.
+   * Idempotent. `sparse`: only gauges and counters with no other label, for thousands of mirrors; the others come into being
+   * when they are reported.
+   */
+  declareMirror(name: string, options?: { readonly sparse?: boolean }): void
   /** Takes every series of a mirror away: it is not configured any more and reports nothing more. */
   forgetMirror(name: string): Promise<void>
   /** Called at the start of every render, to set the gauges that are functions of the present. Must not throw. */
@@ -31,8 +35,8 @@ export function createMetrics(): MetricsRegistry {
   return {
     contentType: registry.contentType,
     metrics: reportTo(instruments),
-    declareMirror(name) {
-      for (const it of instruments.values()) it.declareMirror(name)
+    declareMirror(name, { sparse = false } = {}) {
+      for (const it of instruments.values()) if (!sparse || it.isPlain) it.declareMirror(name)
     },
     async forgetMirror(name) {
       await Promise.all([...instruments.values()].map((it) => it.forgetMirror(name)))
@@ -48,6 +52,8 @@ export function createMetrics(): MetricsRegistry {
 }
 
 interface Instrument {
+  /** One series a mirror. */
+  readonly isPlain: boolean
   record(labels: Labels, value: number): void
   declareMirror(name: string): void
   forgetMirror(name: string): Promise<void>
@@ -66,12 +72,14 @@ function reportTo(instruments: ReadonlyMap<string, Instrument>): Metrics {
 function instrument(registry: Registry, name: string, definition: MetricDefinition): Instrument {
   const { record, declare, forget } = vendorMetric(registry, name, definition)
   const { labels, initial } = definition
+  const isPlain = definition.type !== 'histogram' && labels.length === 1
   if (!labels.includes('mirror')) {
     for (const at of initial ?? []) declare(at)
-    return { record, declareMirror() {}, async forgetMirror() {} }
+    return { isPlain, record, declareMirror() {}, async forgetMirror() {} }
   }
   const seen = new Set<string>()
   return {
+    isPlain,
     record,
     declareMirror(mirror) {
       if (seen.has(mirror)) return

@@ -104,7 +104,7 @@ export function watchRevisions(rpc: EtcdRpc, prefix: Buffer, from: number, optio
 class Resume {
   revision: number
   fragment: boolean
-  #pieces: WatchEvent[] = []
+  #pieces: readonly WatchEvent[] = []
 
   constructor(revision: number, fragment: boolean) {
     this.revision = revision
@@ -120,14 +120,11 @@ class Resume {
   }
 
   *take(response: WatchResponse): Generator<Batch | Progress> {
-    if (response.fragment) {
-      for (const event of response.events) this.#pieces.push(event)
-      return
-    }
     const events = this.#pieces.length === 0 ? response.events : [...this.#pieces, ...response.events]
-    this.#pieces = []
-    if (events.length > 0) yield* this.#batch(events)
-    else if (!response.created) yield* this.#progress(response)
+    const whole = response.fragment ? countWhole(events) : events.length
+    this.#pieces = events.slice(whole)
+    if (whole > 0) yield* this.#batch(events.slice(0, whole))
+    else if (!response.fragment && !response.created) yield* this.#progress(response)
   }
 
   *#batch(events: readonly WatchEvent[]): Generator<Batch> {
@@ -155,6 +152,12 @@ class Resume {
     if (header.revision < this.revision) return
     yield { kind: 'progress', revision: header.revision, requested: watchId === -1 }
   }
+}
+
+/** An answer in pieces may hold a thousand revisions: all but the last one of a piece are there, and need not wait. */
+function countWhole(events: readonly WatchEvent[]): number {
+  const last = events.at(-1)?.kv.modRevision
+  return events.findLastIndex(({ kv }) => kv.modRevision !== last) + 1
 }
 
 function changeOf({ type, kv, prevKv }: WatchEvent): Change {

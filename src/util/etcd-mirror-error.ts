@@ -15,7 +15,7 @@
  *   object) `TargetConflict` (another field manager holds to what it wrote)
 =======
  *   `LimitExceeded` `EmptyRefused` `DeletesRefused`; `RenderFailed` (keys of
- *   which an output cannot be made) `HookVetoed`; `HookFailed` (after a publish); `SeedUnusable` (the fallback cannot be published)
+ *   which an output cannot be made) `ValidationFailed` `HookVetoed`; `HookFailed` (after a publish); `SeedUnusable` (the fallback cannot be published)
  * - target: `TargetNotWritable` `TargetFull` `TargetForeign` `TargetBusy` `TargetBroken`
 >>>>>>> main
  * - process: `ConfigInvalid` `Usage` `AddressInUse` `Internal`
@@ -52,6 +52,7 @@ export type ErrorCode =
   | 'EmptyRefused'
   | 'DeletesRefused'
   | 'RenderFailed'
+  | 'ValidationFailed'
   | 'HookVetoed'
   | 'HookFailed'
   | 'SeedUnusable'

@@ -123,7 +123,14 @@ export const METRICS = {
     type: 'counter',
     labels: ['mirror', 'reason'],
     help: 'Times a guard began to hold the last good copy.',
-    initial: byReason('LimitExceeded', 'EmptyRefused', 'DeletesRefused', 'RenderFailed', 'HookVetoed'),
+    initial: byReason(
+      'LimitExceeded',
+      'EmptyRefused',
+      'DeletesRefused',
+      'RenderFailed',
+      'ValidationFailed',
+      'HookVetoed',
+    ),
   },
   etcd_mirror_hook_runs_total: {
     type: 'counter',

@@ -45,7 +45,7 @@ export class Writer implements Disposable {
     const key = this.#key(name)
     const bytes = Buffer.from(value ?? this.#unique(name.toString('latin1')))
     const put = { key, value: bytes, ...(lease !== undefined && { lease }) }
-    const { header } = await this.#client.unary('put', put, { signal: never })
+    const { header } = await this.#client.unary('put', put, { signal: never, timeoutMs: 30_000 })
     this.#log.record(header.revision, [[key.toString('latin1'), bytes]])
     return header.revision
   }

@@ -4,6 +4,8 @@ import { durationField } from '../../mirror/options.ts'
 import { parseFileMode } from '../../util/file-mode.ts'
 import { type HookOptions, hooksSchema } from '../hooks/options.ts'
 import { type RenderOptions, renderListSchema } from '../render/options.ts'
+import { type RewriteOptions, rewriteSchema } from '../rewrite/options.ts'
+import { type ValidateOptions, validateSchema } from '../validate/options.ts'
 import type { LayoutKind } from './layout.ts'
 
 /** How a mirror is written as files. */
@@ -15,6 +17,8 @@ export interface FilesTargetOptions {
   readonly readerGraceMs: number
   /** Permission bits of files. */
   readonly mode: number
+  /** Other permission bits of files, by globs on paths; the first that fits counts. */
+  readonly modes: readonly { readonly files: readonly string[]; readonly mode: number }[]
   /** Permission bits of directories. */
   readonly directoryMode: number
   readonly startup: {
@@ -24,6 +28,8 @@ export interface FilesTargetOptions {
   }
   /** What is rendered, at least one. */
   readonly render: readonly RenderOptions[]
+  readonly rewrite: readonly RewriteOptions[]
+  readonly validate: readonly ValidateOptions[]
   readonly hooks: readonly HookOptions[]
 }
 
@@ -51,6 +57,22 @@ export const filesTargetSchema = z
     mode: modeField(0o400, 'must let the owner read (0400)')
       .prefault('0644')
       .describe('Permission bits of files, octal text.'),
+    modes: z
+      .array(
+        z
+          .strictObject({
+            files: z
+              .array(z.string().min(1, 'must not be empty').max(1024, 'is too long').describe('A glob on paths.'))
+              .min(1, 'must not be empty')
+              .max(100, 'must not hold more than 100 globs')
+              .describe('Globs on paths below the root of the tree.'),
+            mode: modeField(0o400, 'must let the owner read (0400)').describe('Permission bits, octal text.'),
+          })
+          .describe('One rule.'),
+      )
+      .max(100, 'must not hold more than 100 rules')
+      .prefault([])
+      .describe('Other permission bits of files: the first rule that a path matches counts.'),
     directoryMode: modeField(0o700, 'must let the owner read, write and enter (0700)')
       .prefault('0755')
       .describe('Permission bits of directories, octal text.'),
@@ -71,6 +93,8 @@ export const filesTargetSchema = z
       .transform(({ seedFrom, seedAfter }) => ({ seedFrom, seedAfterMs: seedAfter }))
       .describe('What consumers get when etcd was never reached.'),
     render: renderListSchema,
+    rewrite: rewriteSchema,
+    validate: validateSchema,
     hooks: hooksSchema,
   })
   .superRefine(({ layout, hooks }, context) => {

@@ -161,6 +161,7 @@ export class DataObjectSink implements Sink {
       writer: new ObjectWriter({ client, mirror: mirrorName, lease, clock, metrics, assertWritable }),
       drift: new DriftWatch({
         client,
+        follow: this.#options.follow,
         query: { ...ref, fieldSelector: `metadata.name=${ref.name}` },
         clock,
         logger,

@@ -1,4 +1,5 @@
 import type { KubeClient, ListQuery } from '../../kube/kube-client.ts'
+import type { KubeError } from '../../kube/kube-error.ts'
 import type { KubeObject } from '../../kube/kube-object.ts'
 import { ListWatch } from '../../kube/list-watch.ts'
 import type { SinkError } from '../../mirror/sink-error.ts'
@@ -6,6 +7,7 @@ import { Backoff } from '../../util/backoff.ts'
 import type { Clock } from '../../util/clock.ts'
 import type { Logger } from '../../util/logger.ts'
 import { Notifier } from '../../util/notifier.ts'
+import type { FollowObjects } from './follow-objects.ts'
 
 /** After so long without drift the next one is repaired at once again. */
 const CALM_MS = 600_000
@@ -19,6 +21,8 @@ export interface DriftWatchOptions {
   readonly onList: (objects: readonly KubeObject[]) => void
   readonly onChange: (object: KubeObject) => void
   readonly onDelete: (object: KubeObject) => void
+  /** Looks at the objects until the signal aborts. Default: by a list-watch of its own. */
+  readonly follow?: FollowObjects | undefined
   /** Resolves with whether something was not as it should be, and is now. Rejects when that failed. */
   readonly repair: (signal: AbortSignal) => Promise<boolean>
   readonly toSinkError: (error: unknown) => SinkError | undefined
@@ -38,11 +42,7 @@ export class DriftWatch {
 
   constructor(options: DriftWatchOptions) {
     this.#options = options
-    const list = new ListWatch({
-      ...options,
-      onError: (err) => options.logger.debug({ mirror: options.mirror, err }, 'cannot watch the objects; retrying'),
-    })
-    this.#ended = Promise.all([list.run(this.#stop.signal), this.#repairAll(this.#stop.signal)])
+    this.#ended = Promise.all([this.#follow(this.#stop.signal), this.#repairAll(this.#stop.signal)])
   }
 
   /** Why something that is not as it should be cannot be repaired; undefined = all is well. */
@@ -58,6 +58,13 @@ export class DriftWatch {
   async stop(): Promise<void> {
     this.#stop.abort()
     await this.#ended
+  }
+
+  #follow(signal: AbortSignal): Promise<void> {
+    const { query, follow, logger, mirror } = this.#options
+    const onError = (err: KubeError) => logger.debug({ mirror, err }, 'cannot watch the objects; retrying')
+    const observer = { ...this.#options, onError }
+    return follow ? follow(query, observer, signal) : new ListWatch(observer).run(signal)
   }
 
   async #repairAll(signal: AbortSignal): Promise<void> {

@@ -7,6 +7,7 @@ import { SinkError } from '../../mirror/sink-error.ts'
 import type { Clock } from '../../util/clock.ts'
 import type { Logger } from '../../util/logger.ts'
 import type { Metrics } from '../../util/metrics.ts'
+import type { FollowObjects } from './follow-objects.ts'
 
 /** What every sink of Kubernetes objects needs. */
 export interface ObjectSinkOptions {
@@ -23,6 +24,8 @@ export interface ObjectSinkOptions {
   readonly owner?: OwnerReference | undefined
   /** Take a Lease, so that of many processes one writes. Default: true. */
   readonly takesLease?: boolean
+  /** How changes of the objects are noticed. Default: by a watch for each mirror. */
+  readonly follow?: FollowObjects | undefined
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { load, YAMLException } from 'js-yaml'
+import { jsonFaultLine } from './json-line.ts'
 import { KeyFault } from './key-fault.ts'
 import type { ValueForm } from './options.ts'
 import type { Plain, PlainObject } from './plain.ts'
@@ -23,10 +24,11 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    // The message quotes the value; only the place in it may be told.
-    const [, at] = /at position (\d+)/.exec(error instanceof Error ? error.message : '') ?? []
-    const line = at === undefined ? '' : ` (line ${text.slice(0, Number(at)).split('\n').length})`
-    throw new KeyFault(`is not JSON${line}`, 'Correct the value, or take it as Text.')
+    const line = jsonFaultLine(text, error)
+    throw new KeyFault(
+      `is not JSON${line === undefined ? '' : ` (line ${line})`}`,
+      'Correct the value, or take it as Text.',
+    )
   }
 }
 

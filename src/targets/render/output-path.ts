@@ -2,15 +2,15 @@ const MAX_NAME_BYTES = 255
 const MAX_PATH_BYTES = 1024
 /** What stands below a root beside what is published. */
 const TAKEN: ReadonlySet<string> = new Set(['.etcd-mirror', '.revisions', 'current', 'lost+found'])
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const UNSAFE = /[\u0000-\u001f\u007f%\\]/
+const UNSAFE = ['%', '\\', '\u007f']
 
 /** Why no output can have this path below a tree's root; undefined = it can. */
 export function outputPathFault(path: string): string | undefined {
   const names = path.split('/')
   if (path === '') return 'must not be empty'
   if (path.startsWith('/')) return 'must be a path below the root, without a leading "/"'
-  if (!path.isWellFormed() || UNSAFE.test(path)) return 'must hold no control characters, "%" or "\\"'
+  if (!path.isWellFormed() || [...path].some((character) => character < ' ' || UNSAFE.includes(character)))
+    return 'must hold no control characters, "%" or "\\"'
   if (names.some((name) => name === '' || name === '.' || name === '..')) return 'must hold no empty name, "." or ".."'
   if (TAKEN.has(names[0] ?? '')) return `must not begin with "${names[0]}": that is the mirror's own`
   const tooLong = names.some((name) => Buffer.byteLength(name) > MAX_NAME_BYTES)

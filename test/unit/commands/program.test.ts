@@ -144,7 +144,7 @@ describe('runProgram flags', () => {
 
 describe('runProgram usage errors', () => {
   test.each([
-    ['', {}, 'missing command: run, check, diff, verify, status, compact or schema (see --help)'],
+    ['', {}, 'missing command: run, check, diff, verify, status, compact, operator or schema (see --help)'],
     ['rn', {}, "unknown command 'rn' (Did you mean run?)"],
     ['stats', {}, "unknown command 'stats' (Did you mean status?)"],
     ['diff --show-value', {}, "unknown option '--show-value' (Did you mean --show-values?)"],

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { filesTargetSchema } from '../../../src/targets/files/options.ts'
 import type { RenderOptions } from '../../../src/targets/render/options.ts'
 import { renderingOf } from '../../../src/targets/render/rendering.ts'
 import { fileSink, position, publishedFiles, snapshot, tempDirectory } from '../targets/files/support.ts'
@@ -51,6 +52,15 @@ test('docs/render.md: its template makes the file that stands there', async () =
   const [, expected] = /^make `app\.conf`:\n\n```\n(.*?)^```$/ms.exec(section.text) ?? []
   const made = await publish(withText(render, section.blocks('liquid')[0] ?? ''), keysOf(section))
   expect(made).toEqual({ 'app.conf': expected })
+})
+
+test.each([['Checks'], ['Other names']])('docs/render.md: the example of %s is accepted', (heading) => {
+  const [yaml = ''] = page.section(heading).blocks('yaml')
+  const written = parse(yaml) as Record<string, unknown[]>
+  const parsed = filesTargetSchema.parse({ root: '/m', ...written })
+  for (const [field, items] of Object.entries(written)) {
+    expect(parsed[field as 'validate' | 'rewrite']).toHaveLength(items.length)
+  }
 })
 
 describe('docs/migrating-from-confd.md', () => {

@@ -54,6 +54,14 @@ describe('createMetrics', () => {
     expect(samples.get('etcd_mirror_staleness_seconds{mirror="app"}')).toBe(Number.POSITIVE_INFINITY)
   })
 
+  test('declareMirror leaves out what has many series a mirror where there are too many mirrors', async () => {
+    const registry = createMetrics()
+    registry.declareMirror('a/app', { sparse: true })
+    const series = [...parse(await registry.render()).samples.keys()].filter((it) => it.includes('mirror="a/app"'))
+    expect(series).toContain('etcd_mirror_ready{mirror="a/app"}')
+    expect(series.filter((it) => it.includes('_bucket{') || it.includes('reason='))).toEqual([])
+  })
+
   test('forgetMirror takes every series of the mirror away and none of another; it can be declared again', async () => {
     const registry = createMetrics()
     for (const name of ['app', 'app2']) registry.declareMirror(name)

@@ -91,9 +91,15 @@ describe('watchRevisions', () => {
     const { server, collector } = await watching()
     const stream = await server.nextStream()
     stream.send({ created: true })
-    stream.send({ events: [{ key: 'a', revision: 11, value: Buffer.from([0, 255]) }, remove(11, 'b')] })
+    const empty = { key: 'c', revision: 11, value: '' }
+    stream.send({ events: [{ key: 'a', revision: 11, value: Buffer.from([0, 255]) }, remove(11, 'b'), empty] })
     await collector.count(1)
-    expect(collector.changes).toEqual([
+    expect(collector.changes).toMatchObject([
+      { type: 'put' },
+      { type: 'delete' },
+      { type: 'put', value: Buffer.alloc(0) },
+    ])
+    expect(collector.changes.slice(0, 2)).toEqual([
       {
         type: 'put',
         key: Buffer.from('a'),
@@ -141,17 +147,32 @@ describe('watchRevisions', () => {
     first.send({ events: [put(11, 'a')] })
     first.send({ fragment: true, events: [put(12, 'b'), put(13, 'c')] })
     first.send({ fragment: true, events: [put(13, 'd')] })
-    await collector.reached(11)
+    await collector.reached(12)
     interrupt(first)
     const second = await server.nextStream()
-    expect((await second.created).startRevision).toBe(11)
+    expect((await second.created).startRevision).toBe(12)
     second.send({ created: true })
-    second.send({ fragment: true, events: [put(11, 'a'), put(12, 'b')] })
-    second.send({ fragment: true, events: [put(13, 'c')] })
-    second.send({ fragment: false, events: [put(13, 'd'), put(13, 'e')] })
+    second.send({ fragment: true, events: [put(12, 'b'), put(13, 'c')] })
+    second.send({ fragment: true, events: [put(13, 'd')] })
+    second.send({ fragment: false, events: [put(13, 'e')] })
     await collector.reached(13)
     expect(collector.log).toEqual(['11:a', '12:b', '13:c', '13:d', '13:e'])
-    expect(collector.items).toHaveLength(2)
+    expect(collector.items.at(-1)).toMatchObject({ revision: 13, changes: [{}, {}, {}] })
+  })
+
+  test('hands out what is whole of an answer in pieces, so that 1 GiB of them need not be held', async () => {
+    const { server, collector } = await watching({ from: 10, fragment: true })
+    const stream = await server.nextStream()
+    stream.send({ created: true })
+    stream.send({ fragment: true, events: [put(11, 'a'), put(12, 'b'), put(12, 'c')] })
+    await collector.reached(11)
+    stream.send({ fragment: true, events: [put(12, 'd')] })
+    stream.send({ fragment: true, events: [put(13, 'e')] })
+    await collector.reached(12)
+    stream.send({ events: [put(14, 'f')] })
+    await collector.reached(14)
+    expect(collector.items.map(({ revision }) => revision)).toEqual([11, 12, 14])
+    expect(collector.log).toEqual(['11:a', '12:b', '12:c', '12:d', '13:e', '14:f'])
   })
 
   test('a connection cut by the network is opened again', async () => {

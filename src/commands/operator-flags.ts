@@ -1,0 +1,14 @@
+import type { CheckFlags } from './run-flags.ts'
+
+/** What `operator` is told by flags and their variables. */
+export interface OperatorFlags extends Pick<CheckFlags, 'logLevel' | 'logFormat' | 'warnings'> {
+  /** Whose resources are looked at; undefined = all. */
+  readonly namespaces: readonly string[] | undefined
+  /** Of several operators one leads; false = it is known to be the only one. */
+  readonly leaderElection: boolean
+  /** Most resources of a kind that are reconciled at once. */
+  readonly concurrency: number
+  /** undefined = the default. */
+  readonly httpBind: string | undefined
+  readonly shutdownGraceMs: number
+}

@@ -1,0 +1,93 @@
+import { randomBytes } from 'node:crypto'
+import type { Condition } from '../config/resource-status.ts'
+import type { KubeClient } from '../kube/kube-client.ts'
+import type { KubeObject } from '../kube/kube-object.ts'
+import { apiVersionOf, type KubeResource } from '../kube/kube-resource.ts'
+import type { Clock } from '../util/clock.ts'
+import type { Logger } from '../util/logger.ts'
+import { EVENTS } from './operator-resources.ts'
+
+export interface EventRecorderOptions {
+  readonly client: KubeClient
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Where events of resources of the cluster stand. */
+  readonly operatorNamespace: string
+}
+
+export interface Transitions {
+  readonly resource: KubeResource
+  readonly object: KubeObject
+  readonly before: readonly Condition[]
+  readonly after: readonly Condition[]
+  readonly signal: AbortSignal
+}
+
+/** Conditions of which False is the good news. */
+const BAD: ReadonlySet<string> = new Set(['Degraded', 'Stalled'])
+
+/** Tells transitions of conditions as events and in the log. An event that cannot be written is only logged. */
+export class EventRecorder {
+  readonly #options: EventRecorderOptions
+
+  constructor(options: EventRecorderOptions) {
+    this.#options = options
+  }
+
+  async transitions({ resource, object, before, after, signal }: Transitions): Promise<void> {
+    const { logger } = this.#options
+    for (const condition of after) {
+      const { type, status, reason, message } = condition
+      const known = before.find((each) => each.type === type)
+      if (known?.status === status && known.reason === reason) continue
+      // What is as it should be from the start is no news.
+      if (known === undefined && isGood(condition) && type !== 'Ready') continue
+      const { namespace, name } = object.metadata
+      logger.info({ kind: resource.kind, namespace, name, condition: type, status, reason }, 'condition changed')
+      if (type === 'SourceConnected') continue
+      try {
+        await this.#create(resource, object, condition, `${type} is ${status}: ${message}`, signal)
+      } catch (err) {
+        signal.throwIfAborted()
+        logger.debug({ kind: resource.kind, namespace, name, err }, 'cannot write an event')
+      }
+    }
+  }
+
+  async #create(
+    resource: KubeResource,
+    object: KubeObject,
+    condition: Condition,
+    message: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { client, clock, operatorNamespace } = this.#options
+    const { namespace = operatorNamespace, name, uid, resourceVersion } = object.metadata
+    const now = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z')
+    const eventName = `${name.slice(0, 230)}.${randomBytes(8).toString('hex')}`
+    const event = {
+      metadata: { name: eventName, namespace },
+      involvedObject: {
+        apiVersion: apiVersionOf(resource),
+        kind: resource.kind,
+        namespace: object.metadata.namespace,
+        name,
+        uid,
+        resourceVersion,
+      },
+      reason: condition.reason,
+      message: message.slice(0, 1024),
+      type: isGood(condition) ? 'Normal' : 'Warning',
+      source: { component: 'etcd-mirror' },
+      firstTimestamp: now,
+      lastTimestamp: now,
+      count: 1,
+    }
+    const context = { signal, fieldManager: 'etcd-mirror-operator' }
+    await client.create({ resource: EVENTS, namespace, name: eventName }, event, context)
+  }
+}
+
+function isGood({ type, status }: Condition): boolean {
+  return (status === 'False') === BAD.has(type)
+}

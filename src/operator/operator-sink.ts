@@ -1,0 +1,57 @@
+import type { MirrorConfig } from '../config/process-config.ts'
+import { targetKind } from '../config/target-options.ts'
+import type { KubeClient } from '../kube/kube-client.ts'
+import type { OwnerReference } from '../kube/kube-object.ts'
+import type { Sink } from '../mirror/sink.ts'
+import { DataObjectSink } from '../targets/objects/data-object-sink.ts'
+import type { ObjectSinkOptions } from '../targets/objects/target-session.ts'
+import type { Clock } from '../util/clock.ts'
+import type { Logger } from '../util/logger.ts'
+import type { Metrics } from '../util/metrics.ts'
+import type { SharedWatches } from './shared-watches.ts'
+
+/** What a sink of the operator is made for. */
+export interface SinkRequest {
+  readonly config: MirrorConfig
+  readonly namespace: string
+  /** What the objects go with. */
+  readonly owner: OwnerReference
+}
+
+export interface OperatorSinkContext {
+  readonly client: KubeClient
+  readonly watches: SharedWatches
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+/** The targets that {@link operatorSink} can make. */
+export const OPERATOR_TARGETS: ReadonlySet<string> = new Set(['configMap', 'secret'])
+
+/**
+ * What writes the target of one EtcdMirror: without a Lease of its own, because the leader alone runs mirrors. Throws for a
+ * target that is none of `OPERATOR_TARGETS`.
+ */
+export function operatorSink({ config, namespace, owner }: SinkRequest, context: OperatorSinkContext): Sink {
+  const { client, watches, clock, logger, metrics } = context
+  const { name, prefix, configHash, target } = config
+  const options: ObjectSinkOptions = {
+    connect: async () => client,
+    mirrorName: name,
+    prefix,
+    configHash,
+    namespace,
+    owner,
+    takesLease: false,
+    follow: (query, observer, signal) => watches.follow(query, name, observer, signal),
+    clock,
+    logger,
+    metrics,
+  }
+  if ('configMap' in target) {
+    return new DataObjectSink({ ...options, target: { kind: 'ConfigMap', options: target.configMap } })
+  }
+  if ('secret' in target) return new DataObjectSink({ ...options, target: { kind: 'Secret', options: target.secret } })
+  throw new Error(`Cannot write target ${targetKind(target)}: not supported`)
+}

@@ -1,0 +1,130 @@
+import type { KubeClient, ListQuery } from '../kube/kube-client.ts'
+import type { KubeObject } from '../kube/kube-object.ts'
+import { type KubeResource, resourcePath } from '../kube/kube-resource.ts'
+import { ListWatch } from '../kube/list-watch.ts'
+import type { ObjectObserver } from '../targets/objects/follow-objects.ts'
+import { LABELS } from '../targets/objects/object-identity.ts'
+import type { Clock } from '../util/clock.ts'
+import type { Logger } from '../util/logger.ts'
+
+export interface SharedWatchesOptions {
+  readonly client: KubeClient
+  /** undefined = all. */
+  readonly namespaces: readonly string[] | undefined
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+interface Subscription {
+  readonly observer: ObjectObserver
+  /** Of the one object that counts; undefined = all of the mirror do. */
+  readonly name: string | undefined
+}
+
+const MANAGED = `${LABELS.managedBy}=etcd-mirror`
+
+/** Thousands of mirrors look at their objects through one watch a kind (and namespace, where these are named). */
+export class SharedWatches {
+  readonly #options: SharedWatchesOptions
+  readonly #observers = new Map<string, Set<Subscription>>()
+  readonly #running = new Map<string, Promise<void>>()
+  readonly #stop = new AbortController()
+
+  constructor(options: SharedWatchesOptions) {
+    this.#options = options
+  }
+
+  /**
+   * As a list-watch of the objects of one mirror, until the signal aborts. `mirror`: the value of their label; the
+   * namespace of the query must be given.
+   */
+  async follow(query: ListQuery, mirror: string, observer: ObjectObserver, signal: AbortSignal): Promise<void> {
+    const { resource, namespace } = query
+    const key = observerKey(resource, namespace, mirror)
+    const subscription = { observer, name: /^metadata\.name=(.+)$/.exec(query.fieldSelector ?? '')?.[1] }
+    const subscriptions = this.#observers.get(key) ?? new Set()
+    this.#observers.set(key, subscriptions.add(subscription))
+    this.#watch(resource)
+    try {
+      await this.#list(query, observer, signal)
+      if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+    } finally {
+      subscriptions.delete(subscription)
+      if (subscriptions.size === 0 && this.#observers.get(key) === subscriptions) this.#observers.delete(key)
+    }
+  }
+
+  /** Ends every watch. */
+  async close(): Promise<void> {
+    this.#stop.abort()
+    await Promise.all(this.#running.values())
+  }
+
+  /** What stands there now; changes come by the shared watch meanwhile. */
+  async #list(query: ListQuery, observer: ObjectObserver, signal: AbortSignal): Promise<void> {
+    const { client, clock } = this.#options
+    const list = new ListWatch({
+      client,
+      query,
+      clock,
+      ...observer,
+      onList: (objects) => {
+        observer.onList(objects)
+        listed.abort()
+      },
+    })
+    const listed = new AbortController()
+    await list.run(AbortSignal.any([signal, listed.signal]))
+  }
+
+  #watch(resource: KubeResource): void {
+    for (const namespace of this.#options.namespaces ?? [undefined]) {
+      const key = resourcePath(resource, namespace)
+      if (!this.#running.has(key)) this.#running.set(key, this.#run(resource, namespace))
+    }
+  }
+
+  async #run(resource: KubeResource, namespace: string | undefined): Promise<void> {
+    const { client, clock, logger } = this.#options
+    const watch = new ListWatch({
+      client,
+      query: { resource, namespace, labelSelector: MANAGED },
+      clock,
+      onList: (objects) => this.#relisted(resource, namespace, objects),
+      onChange: (object) => this.#tell(resource, object, (observer) => observer.onChange(object)),
+      onDelete: (object) => this.#tell(resource, object, (observer) => observer.onDelete(object)),
+      onError: (err) => logger.warn({ resource: resource.plural, err }, 'cannot watch the objects; trying again'),
+    })
+    await watch.run(this.#stop.signal)
+  }
+
+  #relisted(resource: KubeResource, namespace: string | undefined, objects: readonly KubeObject[]): void {
+    const byMirror = Map.groupBy(objects, (object) => keyOfObject(resource, object))
+    for (const [key, subscriptions] of this.#observers) {
+      if (!key.startsWith(observerKey(resource, namespace, ''))) continue
+      for (const subscription of subscriptions) {
+        subscription.observer.onList((byMirror.get(key) ?? []).filter((object) => isMeant(subscription, object)))
+      }
+    }
+  }
+
+  #tell(resource: KubeResource, object: KubeObject, tell: (observer: ObjectObserver) => void): void {
+    for (const subscription of this.#observers.get(keyOfObject(resource, object)) ?? []) {
+      if (isMeant(subscription, object)) tell(subscription.observer)
+    }
+  }
+}
+
+function isMeant({ name }: Subscription, { metadata }: KubeObject): boolean {
+  return name === undefined || metadata.name === name
+}
+
+function keyOfObject(resource: KubeResource, { metadata }: KubeObject): string {
+  return observerKey(resource, metadata.namespace, metadata.labels?.[LABELS.mirror] ?? '')
+}
+
+/** With `namespace` undefined: the beginning of all. */
+function observerKey({ plural, group }: KubeResource, namespace: string | undefined, mirror: string): string {
+  const kind = `${plural}.${group}|`
+  return namespace === undefined ? kind : `${kind}${namespace}|${mirror}`
+}

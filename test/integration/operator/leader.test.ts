@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { KubeObject } from '../../../src/kube/kube-object.ts'
+import { CONFIG_MAPS } from '../../../src/kube/kube-resource.ts'
+import { ListWatch } from '../../../src/kube/list-watch.ts'
+import { systemClock } from '../../../src/util/clock.ts'
+import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts'
+import { type KubeApi, startKubeApi } from '../../support/kube-api.ts'
+import { OPERATOR_USER, OperatorRig, type OperatorRun } from '../../support/operator-rig.ts'
+import { eventually } from '../../support/wait.ts'
+
+let api: KubeApi
+let etcd: EtcdServer
+let rig: OperatorRig
+let namespace: string
+
+beforeAll(async () => {
+  etcd = await startEtcd({ version: '3.6' })
+  api = await startKubeApi({ users: [OPERATOR_USER] })
+  rig = await OperatorRig.make(api)
+  namespace = await rig.namespace()
+  const apiVersion = 'etcdmirror.dev/v1alpha1'
+  const connectionRef = { name: 'main' }
+  const target = { configMap: { name: 'app' } }
+  await rig.apply([
+    { apiVersion, kind: 'EtcdConnection', metadata: { name: 'main', namespace }, spec: { endpoints: [etcd.endpoint] } },
+    {
+      apiVersion,
+      kind: 'EtcdMirror',
+      metadata: { name: 'app', namespace },
+      spec: { connectionRef, prefix: '/a/', target },
+    },
+  ])
+})
+afterAll(async () => {
+  await rig?.[Symbol.asyncDispose]()
+  await api?.[Symbol.asyncDispose]()
+  await etcd?.[Symbol.asyncDispose]()
+})
+
+const patient = { timeoutMs: 100_000, intervalMs: 200 }
+const untilLeads = (operator: OperatorRun) => eventually(async () => expect(await operator.leads()).toBe(true), patient)
+const untilValue = (value: string) =>
+  rig.until(CONFIG_MAPS, namespace, 'app', (object) => expect(object?.data).toEqual({ key: value }))
+
+/** Every state of the ConfigMap that a watch shows. */
+class Recorder implements AsyncDisposable {
+  readonly revisions: number[] = []
+  readonly #stop = new AbortController()
+  readonly #ended: Promise<void>
+
+  constructor() {
+    const note = ({ metadata }: KubeObject) =>
+      this.revisions.push(Number(metadata.annotations?.['etcdmirror.dev/revision']))
+    const watch = new ListWatch({
+      client: rig.admin,
+      query: { resource: CONFIG_MAPS, namespace, fieldSelector: 'metadata.name=app' },
+      clock: systemClock,
+      onList: (objects) => objects.forEach(note),
+      onChange: note,
+      onDelete: note,
+    })
+    this.#ended = watch.run(this.#stop.signal)
+  }
+
+  expectForward(): void {
+    expect(this.revisions).toEqual(this.revisions.toSorted((a, b) => a - b))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    await this.#ended
+  }
+}
+
+test('of two operators one leads; the other takes over when it is killed, stops, or was paused, and nothing goes back', async () => {
+  await using recorder = new Recorder()
+  await etcd.etcdctl(['put', '/a/key', 'one'])
+  const first = await rig.operator()
+  await untilLeads(first)
+  const second = await rig.operator()
+  await untilValue('one')
+  expect(await second.leads()).toBe(false)
+
+  // Killed: the Lease has to run out.
+  await first.process.kill('SIGKILL')
+  await etcd.etcdctl(['put', '/a/key', 'two'])
+  await untilLeads(second)
+  await untilValue('two')
+
+  // Stopped: it lets the Lease go.
+  const third = await rig.operator()
+  expect(await second.process.kill('SIGTERM')).toMatchObject({ code: 0 })
+  await untilLeads(third)
+  await etcd.etcdctl(['put', '/a/key', 'three'])
+  await untilValue('three')
+
+  // Paused while another leads: when it wakes up it writes nothing over what is newer, and stands by.
+  const fourth = await rig.operator()
+  third.process.signal('SIGSTOP')
+  await etcd.etcdctl(['put', '/a/key', 'four'])
+  await untilLeads(fourth)
+  await untilValue('four')
+  third.process.signal('SIGCONT')
+  await third.process.waitForLog(({ msg }) => String(msg).startsWith('lost the leadership'))
+  await etcd.etcdctl(['put', '/a/key', 'five'])
+  await untilValue('five')
+  expect(await third.leads()).toBe(false)
+  expect(await fourth.leads()).toBe(true)
+  recorder.expectForward()
+  expect(recorder.revisions.length).toBeGreaterThanOrEqual(5)
+})

@@ -1,0 +1,217 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { CONFIG_MAPS, SECRETS } from '../../../src/kube/kube-resource.ts'
+import { CLUSTER_ETCD_CONNECTIONS, ETCD_CONNECTIONS, ETCD_MIRRORS } from '../../../src/operator/operator-resources.ts'
+import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts'
+import { type KubeApi, startKubeApi } from '../../support/kube-api.ts'
+import { conditionsOf, OPERATOR_USER, OperatorRig, type OperatorRun } from '../../support/operator-rig.ts'
+import { eventually } from '../../support/wait.ts'
+import { manyNames, Writer } from '../../support/writer.ts'
+
+const apiVersion = 'etcdmirror.dev/v1alpha1'
+
+let api: KubeApi
+let etcd: EtcdServer
+let rig: OperatorRig
+let operator: OperatorRun
+
+beforeAll(async () => {
+  etcd = await startEtcd({ version: '3.6' })
+  api = await startKubeApi({ users: [OPERATOR_USER] })
+  rig = await OperatorRig.make(api)
+  operator = await rig.operator(['--leader-election', 'false'])
+})
+afterAll(async () => {
+  await rig?.[Symbol.asyncDispose]()
+  await api?.[Symbol.asyncDispose]()
+  await etcd?.[Symbol.asyncDispose]()
+})
+
+const connection = (namespace: string, spec: object = {}) => ({
+  apiVersion,
+  kind: 'EtcdConnection',
+  metadata: { name: 'main', namespace },
+  spec: { endpoints: [etcd.endpoint], ...spec },
+})
+const mirror = (namespace: string, spec: object = {}, name = 'app') => ({
+  apiVersion,
+  kind: 'EtcdMirror',
+  metadata: { name, namespace },
+  spec: {
+    connectionRef: { name: 'main' },
+    prefix: `/${namespace}/`,
+    target: { configMap: { name: 'app' } },
+    ...spec,
+  },
+})
+
+const put = (namespace: string, key: string, value: string) => etcd.etcdctl(['put', `/${namespace}/${key}`, value])
+const untilReady = (namespace: string, expected: string, name = 'app') =>
+  rig.until(ETCD_MIRRORS, namespace, name, (object) => expect(conditionsOf(object).Ready).toBe(expected))
+
+test('two resources make a ConfigMap that follows etcd, and their status says so', async () => {
+  const namespace = await rig.namespace()
+  await put(namespace, 'db/host', 'one')
+  await rig.apply([mirror(namespace), connection(namespace)])
+  const found = await untilReady(namespace, 'True/Published')
+  expect(conditionsOf(found)).toEqual({
+    Ready: 'True/Published',
+    SourceConnected: 'True/Connected',
+    Degraded: 'False/AsExpected',
+    Stalled: 'False/AsExpected',
+  })
+  expect(found?.status).toMatchObject({ observedGeneration: 1, target: 'configMap/app', keys: 1 })
+  const object = await rig.get(CONFIG_MAPS, namespace, 'app')
+  expect(object?.data).toEqual({ 'db.host': 'one' })
+  expect(object?.metadata.ownerReferences).toMatchObject([
+    { kind: 'EtcdMirror', name: 'app', uid: found?.metadata.uid },
+  ])
+  await put(namespace, 'db/host', 'two')
+  await rig.until(CONFIG_MAPS, namespace, 'app', (now) => expect(now?.data).toEqual({ 'db.host': 'two' }))
+  await rig.until(ETCD_CONNECTIONS, namespace, 'main', (now) => {
+    expect(conditionsOf(now)).toMatchObject({ Ready: 'True/Connected', Stalled: 'False/AsExpected' })
+    expect(now?.status).toMatchObject({ version: '3.6.16', clusterId: expect.stringMatching(/^[0-9a-f]+$/) })
+  })
+  const table = await api.kubectl(['get', 'etcdmirrors', '-n', namespace])
+  expect(table.split('\n')[1]?.split(/\s+/).slice(0, 4)).toEqual(['app', 'True', 'Published', 'configMap/app'])
+})
+
+test('a Secret target', async () => {
+  const namespace = await rig.namespace()
+  await put(namespace, 'password', 'x')
+  await rig.apply([connection(namespace), mirror(namespace, { target: { secret: { name: 'login' } } })])
+  await untilReady(namespace, 'True/Published')
+  expect((await rig.get(SECRETS, namespace, 'login'))?.data).toEqual({ password: 'eA==' })
+})
+
+test('a drifted object is repaired, through the watch that all mirrors share', async () => {
+  const namespace = await rig.namespace()
+  await put(namespace, 'a', '1')
+  await rig.apply([connection(namespace), mirror(namespace)])
+  await untilReady(namespace, 'True/Published')
+  await api.kubectl(['-n', namespace, 'delete', 'configmap', 'app'])
+  await rig.until(CONFIG_MAPS, namespace, 'app', (now) => expect(now?.data).toEqual({ a: '1' }))
+})
+
+test('a changed spec counts, and an annotation forces a resync', async () => {
+  const namespace = await rig.namespace()
+  await put(namespace, 'a', '1')
+  await etcd.etcdctl(['put', `/${namespace}-other/b`, '2'])
+  await rig.apply([connection(namespace), mirror(namespace, { safety: { refuseEmpty: false, maxDeletePercent: 100 } })])
+  await untilReady(namespace, 'True/Published')
+  await rig.apply([mirror(namespace, { prefix: `/${namespace}-other/` })])
+  await rig.until(CONFIG_MAPS, namespace, 'app', (now) => expect(now?.data).toEqual({ b: '2' }))
+  await api.kubectl(['-n', namespace, 'annotate', 'etcdmirror', 'app', 'etcdmirror.dev/resync=now'])
+  await rig.until(ETCD_MIRRORS, namespace, 'app', (now) => {
+    expect(now?.status).toMatchObject({ observedGeneration: 2, lastHandledResync: 'now' })
+  })
+  const resyncs = `etcd_mirror_resync_total{mirror="${namespace}/app",reason="request"}`
+  await eventually(async () => expect(await operator.metric(resyncs)).toBeGreaterThan(0))
+})
+
+test('a connection that comes later, goes and comes again', async () => {
+  const namespace = await rig.namespace()
+  await put(namespace, 'a', '1')
+  await rig.apply([mirror(namespace)])
+  await untilReady(namespace, 'False/ConnectionNotFound')
+  await rig.apply([connection(namespace)])
+  await untilReady(namespace, 'True/Published')
+  await api.kubectl(['-n', namespace, 'delete', 'etcdconnection', 'main'])
+  const found = await untilReady(namespace, 'False/ConnectionNotFound')
+  expect(conditionsOf(found).Stalled).toBe('True/ConnectionNotFound')
+  expect((await rig.get(CONFIG_MAPS, namespace, 'app'))?.data).toEqual({ a: '1' })
+  await rig.apply([connection(namespace)])
+  await untilReady(namespace, 'True/Published')
+})
+
+test('nonsense that a server lets pass becomes a condition with its path and disturbs nobody', async () => {
+  const [bad, good] = [await rig.namespace(), await rig.namespace()]
+  await put(good, 'a', '1')
+  await rig.apply([
+    connection(bad),
+    mirror(bad, { verifyEvery: 'soon', limits: { maxBytes: '1.5Gi' } }),
+    connection(good),
+    mirror(good),
+  ])
+  const found = await untilReady(bad, 'False/InvalidSpec')
+  const told = JSON.stringify(found?.status)
+  expect(told).toContain('spec.verifyEvery: must be 0 or numbers with a unit')
+  expect(told).toContain('spec.limits.maxBytes: ')
+  await untilReady(good, 'True/Published')
+})
+
+test('of a ClusterEtcdConnection only what it allows, by namespace and prefix, and at once', async () => {
+  const [web, other] = [await rig.namespace({ team: 'web' }), await rig.namespace({ team: 'db' })]
+  await put(web, 'a', 'web')
+  const connectionRef = { kind: 'ClusterEtcdConnection', name: `shared-${web}` }
+  const shared = (team: string) => ({
+    apiVersion,
+    kind: 'ClusterEtcdConnection',
+    metadata: { name: connectionRef.name },
+    spec: {
+      endpoints: [etcd.endpoint],
+      allow: [{ namespaceSelector: { matchLabels: { team } }, prefixes: ['/{namespace}/'] }],
+    },
+  })
+  await rig.apply([
+    shared('web'),
+    mirror(web, { connectionRef }),
+    mirror(web, { connectionRef, prefix: `/${other}/`, target: { configMap: { name: 'stolen' } } }, 'thief'),
+    mirror(other, { connectionRef }),
+  ])
+  await untilReady(web, 'True/Published')
+  await untilReady(web, 'False/NotAllowed', 'thief')
+  await untilReady(other, 'False/NotAllowed')
+  expect(await rig.get(CONFIG_MAPS, web, 'stolen')).toBeUndefined()
+  expect(await rig.get(CONFIG_MAPS, other, 'app')).toBeUndefined()
+  await rig.apply([shared('db')])
+  await untilReady(web, 'False/NotAllowed')
+  await untilReady(other, 'True/Published')
+  await api.kubectl(['label', 'namespace', other, '--overwrite', 'team=gone'])
+  await untilReady(other, 'False/NotAllowed')
+  await rig.until(CLUSTER_ETCD_CONNECTIONS, undefined, connectionRef.name, (now) =>
+    expect(conditionsOf(now).Ready).toBe('True/Connected'),
+  )
+})
+
+test('what no mirror made is refused, and two mirrors do not fight over one object', async () => {
+  const namespace = await rig.namespace()
+  await put(namespace, 'a', '1')
+  await api.kubectl(['-n', namespace, 'create', 'configmap', 'app', '--from-literal=mine=yes'])
+  await rig.apply([connection(namespace), mirror(namespace)])
+  const found = await untilReady(namespace, 'False/Foreign')
+  expect(conditionsOf(found).Stalled).toBe('True/Foreign')
+  expect((await rig.get(CONFIG_MAPS, namespace, 'app'))?.data).toEqual({ mine: 'yes' })
+  const target = { configMap: { name: 'shared' } }
+  await rig.apply([mirror(namespace, { target }, 'first')])
+  await untilReady(namespace, 'True/Published', 'first')
+  await rig.apply([mirror(namespace, { target }, 'second')])
+  await untilReady(namespace, 'False/Foreign', 'second')
+  await untilReady(namespace, 'True/Published', 'first')
+})
+
+test('a deleted mirror is forgotten; its object is left to its owner reference', async () => {
+  const namespace = await rig.namespace()
+  await put(namespace, 'a', '1')
+  await rig.apply([connection(namespace), mirror(namespace)])
+  await untilReady(namespace, 'True/Published')
+  await api.kubectl(['-n', namespace, 'delete', 'etcdmirror', 'app'])
+  const series = `etcd_mirror_ready{mirror="${namespace}/app"}`
+  await eventually(async () => expect(await operator.metric(series)).toBeUndefined(), { timeoutMs: 30_000 })
+  await put(namespace, 'a', '2')
+  expect((await rig.get(CONFIG_MAPS, namespace, 'app'))?.metadata.ownerReferences).toHaveLength(1)
+})
+
+test('a connection that asks for it has etcd compacted once a period, by the revision of one period ago', async () => {
+  await using own = await startEtcd({ version: '3.6' })
+  const namespace = await rig.namespace()
+  const spec = { endpoints: [own.endpoint], compaction: { period: '1s' } }
+  await rig.apply([connection(namespace, spec), mirror(namespace)])
+  using writer = await Writer.open(own.endpoint, `/${namespace}/`)
+  await writer.putMany(manyNames(1500))
+  await eventually(
+    async () =>
+      await expect(own.etcdctl(['get', 'x', '--rev=2'])).rejects.toThrow('required revision has been compacted'),
+    { timeoutMs: 60_000 },
+  )
+  expect(await operator.metric('etcd_mirror_compactions_total{result="success"}')).toBeGreaterThan(0)
+})

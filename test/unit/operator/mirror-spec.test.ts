@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest'
+import { mirrorRequest } from '../../../src/operator/mirror-spec.ts'
+
+const request = (spec: object) =>
+  mirrorRequest({ metadata: { name: 'app' }, spec: { connectionRef: { name: 'main' }, prefix: '/a/', ...spec } })
+
+test('an EtcdMirror is a mirror as mirror.yaml has it, with the same defaults', () => {
+  expect(request({ target: { configMap: { name: 'x' } }, maxStaleness: '5m' })).toMatchObject({
+    kind: 'mirror',
+    connection: { kind: 'EtcdConnection', name: 'main' },
+    config: {
+      name: 'app',
+      prefix: Buffer.from('/a/'),
+      maxStalenessMs: 300_000,
+      verifyEveryMs: 3_600_000,
+      target: { configMap: { name: 'x', deletionPolicy: 'Delete', render: [{ tree: {} }] } },
+    },
+  })
+})
+
+test('files are for sidecars', () => {
+  expect(request({ target: { files: {} } })).toMatchObject({ kind: 'files', connection: { name: 'main' } })
+})
+
+test.each([
+  [{ prefix: '/a', target: { etcdKeys: {} } }, 'spec.prefix: must end in "/"'],
+  [{ target: {} }, 'spec.target: must hold exactly one of: configMap, secret, etcdKeys, objects, files'],
+  [{ target: { etcdKeys: {}, configMap: { name: 'x' } } }, 'spec.target: must hold exactly one of'],
+  [{ target: { configMap: { name: 'X' } } }, 'spec.target.configMap.name: must be a DNS subdomain'],
+  [{ target: { configMap: { name: 'x', render: [{}] } } }, 'spec.target.configMap.render[0]: must hold exactly one'],
+  [{ target: { files: { root: '/etc' } } }, 'spec.target.files: '],
+  [{ target: { files: { hooks: [] } } }, 'spec.target.files: '],
+])('%j is refused with its path, whatever the API server let pass', (spec, message) => {
+  expect(request(spec)).toMatchObject({ kind: 'invalid', message: expect.stringContaining(message) })
+})
+
+test('specFaults tells at most five', () => {
+  const limits = { maxKeys: 0, maxBytes: 'x', maxValueBytes: 'x' }
+  const safety = { maxDeletePercent: 101, allowDeleteUpTo: -1, refuseEmpty: 'x' }
+  expect(request({ limits, safety, target: { etcdKeys: {} } })).toMatchObject({
+    message: expect.stringMatching(/; and 1 more$/),
+  })
+})
