@@ -5,6 +5,7 @@ import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts'
 import { type KubeApi, startKubeApi } from '../../support/kube-api.ts'
 import { conditionsOf, OPERATOR_USER, OperatorRig, type OperatorRun } from '../../support/operator-rig.ts'
 import { eventually } from '../../support/wait.ts'
+import { manyNames, Writer } from '../../support/writer.ts'
 
 const apiVersion = 'etcdmirror.dev/v1alpha1'
 
@@ -198,4 +199,19 @@ test('a deleted mirror is forgotten; its object is left to its owner reference',
   await eventually(async () => expect(await operator.metric(series)).toBeUndefined(), { timeoutMs: 30_000 })
   await put(namespace, 'a', '2')
   expect((await rig.get(CONFIG_MAPS, namespace, 'app'))?.metadata.ownerReferences).toHaveLength(1)
+})
+
+test('a connection that asks for it has etcd compacted once a period, by the revision of one period ago', async () => {
+  await using own = await startEtcd({ version: '3.6' })
+  const namespace = await rig.namespace()
+  const spec = { endpoints: [own.endpoint], compaction: { period: '1s' } }
+  await rig.apply([connection(namespace, spec), mirror(namespace)])
+  using writer = await Writer.open(own.endpoint, `/${namespace}/`)
+  await writer.putMany(manyNames(1500))
+  await eventually(
+    async () =>
+      await expect(own.etcdctl(['get', 'x', '--rev=2'])).rejects.toThrow('required revision has been compacted'),
+    { timeoutMs: 60_000 },
+  )
+  expect(await operator.metric('etcd_mirror_compactions_total{result="success"}')).toBeGreaterThan(0)
 })
