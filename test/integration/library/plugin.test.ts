@@ -280,12 +280,16 @@ describe.each(['3.4', '3.7'] as const)('EtcdPlugin on etcd %s', (version) => {
     test('without the option nobody is asked', async () => {
       await using proxy = await startTcpProxy(etcd.clientPort)
       const resync = new Resync()
-      resync.register('app', () => expect.unreachable())
+      const reasons: string[] = []
+      resync.register('app', ({ reason }) => void reasons.push(reason))
       const lines: string[] = []
       await started({ config: connectedTo(proxy.endpoint), resync, logger: logInto(lines) })
       await eventually(() => expect(proxy.connectionCount).toBeGreaterThan(1), PATIENCE)
       proxy.cut()
       await eventually(() => expect(lines).toContain('etcd answers again'), PATIENCE)
+      // Behind every round that was asked for before.
+      await resync.doResync('the end')
+      expect(reasons).toEqual(['the end'])
     })
   })
 
