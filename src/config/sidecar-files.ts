@@ -1,4 +1,4 @@
-import { stringify } from 'yaml'
+import { dump } from 'js-yaml'
 
 /** Where a sidecar finds what is mounted for it. */
 export const SIDECAR_PATHS = { root: '/mirror', tls: '/etc/etcd-mirror/tls', auth: '/etc/etcd-mirror/auth' } as const
@@ -54,5 +54,5 @@ function withHttps(endpoint: string): string {
 
 /** Keys without a value are left out. */
 function yamlOf(document: Fields): string {
-  return stringify(document, { keepUndefined: false, lineWidth: 0, aliasDuplicateObjects: false })
+  return dump(JSON.parse(JSON.stringify(document)), { lineWidth: -1, noRefs: true })
 }
