@@ -26,6 +26,19 @@ export default defineConfig({
           testTimeout: 900_000,
         },
       },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          globalSetup: 'test/rig/cluster-setup.ts',
+          pool: 'forks',
+          // Each file has a whole cluster.
+          maxWorkers: 1,
+          maxConcurrency: 10,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+        },
+      },
     ],
   },
 })

@@ -4,11 +4,14 @@ import { join } from 'node:path'
 
 /** One section a package; `inputs` are the bundled files, relative to `root`. Throws when a package has no licence. */
 export function licenseText(root, inputs) {
-  const packages = new Set(inputs.flatMap((input) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? []))
-  return [...packages]
-    .sort()
+  return packagesOf(inputs)
     .map((path) => section(join(root, path)))
     .join(`\n${'-'.repeat(80)}\n\n`)
+}
+
+/** Directories of the packages that bundled files are of, sorted. */
+export function packagesOf(inputs) {
+  return [...new Set(inputs.flatMap((input) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? []))].sort()
 }
 
 function section(directory) {

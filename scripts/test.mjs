@@ -1,13 +1,13 @@
 // npm test: everything, from a bare clone. `-- --only integration -t name` runs one suite, and of it what vitest selects.
 import { parseArgs } from 'node:util'
-import { ensureServers } from '../test/rig/ensure.mjs'
+import { ensureCluster, ensureServers } from '../test/rig/ensure.mjs'
 import { bootstrap } from './bootstrap.mjs'
 import { build } from './build.mjs'
 import { ensureCodec } from './codec.mjs'
 import { bold, fail, step } from './console.mjs'
 import { checkTypesAndStyle, runSuite } from './steps.mjs'
 
-const SUITES = ['unit', 'integration', 'guarantees']
+const SUITES = ['unit', 'integration', 'guarantees', 'e2e']
 const { only, vitestArgs } = readArguments(process.argv.slice(2))
 await bootstrap(import.meta.url)
 
@@ -23,6 +23,10 @@ try {
   }
   await suite('integration')
   await suite('guarantees')
+  if (only === undefined || only === 'e2e') {
+    await step('cluster programs', () => ensureCluster((line) => console.log(`  ${line}`)))
+  }
+  await suite('e2e')
 } catch (error) {
   total.failed += 1
   console.error(error.message)

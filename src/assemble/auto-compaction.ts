@@ -35,10 +35,6 @@ export class AutoCompaction {
     this.#running?.stop.abort()
     this.#running = undefined
     if (periodMs === 0 || this.#rpc === undefined) return
-    this.#options.logger.warn(
-      { period: periodMs / 1000 },
-      'auto-compact is on in a sidecar: it compacts the whole etcd for everybody; one operator is its right place',
-    )
     const compactor = new Compactor({ ...this.#options, rpc: this.#rpc, periodMs })
     this.#running = { compactor, stop: new AbortController() }
     this.#start(this.#running)
@@ -57,6 +53,10 @@ export class AutoCompaction {
 
   #start({ compactor, stop }: Running): void {
     if (this.#signal === undefined) return
+    this.#options.logger.warn(
+      { period: compactor.status().periodMs / 1000 },
+      'auto-compact is on in a sidecar: it compacts the whole etcd for everybody; one operator is its right place',
+    )
     const done = compactor.run(AbortSignal.any([this.#signal, stop.signal]))
     this.#done.add(done)
     void done.finally(() => this.#done.delete(done))

@@ -1,5 +1,4 @@
 import type { MirrorConfig } from '../config/process-config.ts'
-import { targetKind } from '../config/target-options.ts'
 import type { Sink } from '../mirror/sink.ts'
 import { createFileSink } from '../targets/files/file-sink.ts'
 import { FileSystem } from '../targets/files/file-system.ts'
@@ -8,12 +7,14 @@ import type { FilesTargetOptions } from '../targets/files/options.ts'
 import type { HookContext } from '../targets/hooks/hook-context.ts'
 import { HookSet } from '../targets/hooks/hook-set.ts'
 import type { DataObjectTarget } from '../targets/objects/data-object.ts'
+import type { EtcdKeysTargetOptions, ObjectsTargetOptions } from '../targets/objects/options.ts'
 import type { ObjectSinkOptions } from '../targets/objects/target-session.ts'
 import { renderingOf } from '../targets/render/rendering.ts'
 import { Rewriting } from '../targets/rewrite/rewriting.ts'
 import { rewrittenProjection } from '../targets/rewrite/rewritten-projection.ts'
 import { validatedProjection } from '../targets/validate/validated-projection.ts'
 import { Validation } from '../targets/validate/validation.ts'
+import type { AllowedKind } from '../util/allowed-kind.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import type { Metrics } from '../util/metrics.ts'
@@ -27,18 +28,20 @@ export interface SinkContext {
   readonly clock: Clock
   readonly metrics: Metrics
   readonly kube: Pick<KubeAccess, 'connect'>
+  readonly allowKinds: readonly AllowedKind[]
   /** See `HookContext`. */
   readonly onHookResult: HookContext['onResult']
 }
 
-/** Makes what writes the target of a mirror. Throws for a target that reading the configuration should have refused. */
+/** Makes what writes the target of a mirror. */
 export function createSink(config: MirrorConfig, context: SinkContext): Sink {
   const { target } = config
   if ('files' in target) return fileSink(config, target.files, context)
   const options = objectSinkOptions(config, context)
   if ('configMap' in target) return dataObjectSink(options, { kind: 'ConfigMap', options: target.configMap })
   if ('secret' in target) return dataObjectSink(options, { kind: 'Secret', options: target.secret })
-  throw new Error(`Cannot write target ${targetKind(target)}: not supported`)
+  if ('etcdKeys' in target) return etcdKeysSink(options, target.etcdKeys)
+  return objectsSink(options, target.objects, context.allowKinds)
 }
 
 function fileSink(
@@ -64,5 +67,28 @@ function dataObjectSink(options: ObjectSinkOptions, target: DataObjectTarget): S
   return lazySink(async () => {
     const { DataObjectSink } = await import('../targets/objects/data-object-sink.ts')
     return new DataObjectSink({ ...options, target })
+  })
+}
+
+function etcdKeysSink(options: ObjectSinkOptions, { deletionPolicy }: EtcdKeysTargetOptions): Sink {
+  return lazySink(async () => {
+    const [{ ManyObjectsSink }, { EtcdKeyProjection }] = await Promise.all([
+      import('../targets/objects/many-objects-sink.ts'),
+      import('../targets/objects/etcd-key-projection.ts'),
+    ])
+    const projection = new EtcdKeyProjection(options.mirrorName, options.prefix.length)
+    return new ManyObjectsSink({ ...options, target: 'EtcdKeys', deletionPolicy, projection })
+  })
+}
+
+function objectsSink(sink: ObjectSinkOptions, options: ObjectsTargetOptions, allowKinds: readonly AllowedKind[]): Sink {
+  return lazySink(async () => {
+    const [{ ManyObjectsSink }, { TemplateProjection }] = await Promise.all([
+      import('../targets/objects/many-objects-sink.ts'),
+      import('../targets/objects/template-projection.ts'),
+    ])
+    const { mirrorName: mirror, prefix } = sink
+    const projection = new TemplateProjection({ options, mirror, prefixLength: prefix.length, allowKinds })
+    return new ManyObjectsSink({ ...sink, target: 'objects', deletionPolicy: options.deletionPolicy, projection })
   })
 }

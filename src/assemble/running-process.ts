@@ -8,6 +8,7 @@ import type { MirrorStatus } from '../mirror/mirror-status.ts'
 import { Supervisor } from '../mirror/supervisor.ts'
 import { HealthRegistry } from '../observe/health-registry.ts'
 import type { MetricsRegistry } from '../observe/metrics-registry.ts'
+import type { AllowedKind } from '../util/allowed-kind.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import { AcceptedCopies } from './accepted-copies.ts'
@@ -26,6 +27,8 @@ export interface RunningProcessOptions {
   readonly metrics: MetricsRegistry
   /** Where the way to Kubernetes is looked for. */
   readonly env: Readonly<Record<string, string | undefined>>
+  /** What the target `objects` may write. Default: nothing. */
+  readonly allowKinds?: readonly AllowedKind[]
 }
 
 /** Names of the mirrors that another configuration made a difference to. */
@@ -109,11 +112,11 @@ export class RunningProcess implements Disposable {
     await Promise.all(this.#list().map(({ mirror }) => mirror.synced))
   }
 
-  /** Runs until the signal aborts and every mirror has let its target go. */
-  async run(signal: AbortSignal): Promise<void> {
+  /** Runs until the signal aborts and every mirror has let its target go; `compacts` = with auto-compact, if it is on. */
+  async run(signal: AbortSignal, { compacts }: { readonly compacts: boolean }): Promise<void> {
     this.#isRunning = true
     for (const { mirror } of this.#list()) this.#supervisor.start(mirror)
-    const compaction = this.#compaction.run(signal)
+    const compaction = compacts ? this.#compaction.run(signal) : undefined
     if (!signal.aborted) await once(signal, 'abort')
     await Promise.all([this.#supervisor.close(), compaction])
   }
@@ -177,12 +180,12 @@ export class RunningProcess implements Disposable {
   }
 
   #add(config: MirrorConfig, before?: MirrorUnit): void {
-    const { logger, clock, version, metrics } = this.#options
+    const { logger, clock, version, metrics, allowKinds = [] } = this.#options
     const unit = new MirrorUnit({
       config,
       etcd: this.#config.etcd,
       client: this.#clients.lease(),
-      context: { logger, clock, version, metrics: metrics.metrics, kube: this.#kube },
+      context: { logger, clock, version, metrics: metrics.metrics, kube: this.#kube, allowKinds },
       before,
       onOpened: (root) => this.#copies.opened(root),
     })

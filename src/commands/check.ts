@@ -1,3 +1,4 @@
+import { proveClaimRight } from '../compactor/store-view.ts'
 import { loadConfig } from '../config/load-config.ts'
 import type { MirrorConfig } from '../config/process-config.ts'
 import { EtcdClient } from '../etcd/etcd-client.ts'
@@ -6,6 +7,7 @@ import { readHead } from '../replication/head.ts'
 import { isCompleteVersion, readServerVersion } from '../replication/server-version.ts'
 import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
 import { checkHooks } from './check-hooks.ts'
+import { claimPermissionCommands } from './claim-permission.ts'
 import type { CommandContext } from './command-context.ts'
 import { EXIT_CODES, exitCodeOf } from './exit-code.ts'
 import { readPermissionCommand } from './read-permission.ts'
@@ -25,7 +27,9 @@ export async function check(flags: CheckFlags, context: CommandContext): Promise
   try {
     const reachable = await checkConnection(client, config.etcd, say, signal)
     if (reachable !== undefined) return reachable
-    const code = await checkPrefixes(client, config.process.mirrors, config.etcd, say, signal)
+    const prefixes = await checkPrefixes(client, config.process.mirrors, config.etcd, say, signal)
+    const compaction = await checkCompaction(client, config.etcd, say, signal)
+    const code = prefixes === EXIT_CODES.done ? compaction : prefixes
     return checkHooks(config.process.mirrors, say) || code !== EXIT_CODES.done ? code : EXIT_CODES.failed
   } finally {
     client.close()
@@ -72,6 +76,25 @@ async function checkPrefixes(
     }
   }
   return code
+}
+
+/** What compacting itself needs shows only when it is done. */
+async function checkCompaction(
+  client: EtcdClient,
+  { autoCompactMs, username }: EtcdOptions,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<number> {
+  if (autoCompactMs === 0) return EXIT_CODES.done
+  try {
+    await proveClaimRight(client, signal)
+    say('ok       auto-compact: may take its turn')
+    return EXIT_CODES.done
+  } catch (error) {
+    const isDenied = error instanceof EtcdMirrorError && error.code === 'PermissionDenied'
+    const cure = isDenied ? claimPermissionCommands(username).join(' && ') : undefined
+    return failed('auto-compact', error, cure, say, signal)
+  }
 }
 
 /** `cure`: better advice than the error's own hint. */

@@ -1,3 +1,4 @@
+import { type AllowedKind, parseKind } from '../util/allowed-kind.ts'
 import { DURATION_FORMS, formatDuration, MAX_TIMER_MS, parseDuration } from '../util/duration.ts'
 import type { CommandName } from './command-table.ts'
 import { LOG_FORMATS, LOG_LEVELS } from './run-flags.ts'
@@ -98,6 +99,15 @@ export const FLAGS: Readonly<Record<string, FlagDefinition>> = {
     fallbackText: formatDuration(GRACE_MS),
     parse: parsePeriod,
   },
+  allowKinds: {
+    usage: '--allow-kinds <kinds>',
+    help: 'what the target objects may write, such as v1/ConfigMap,example.com/v1/Thing',
+    variables: ['ETCD_MIRROR_ALLOW_KINDS'],
+    commands: ['run'],
+    fallback: [],
+    fallbackText: 'nothing',
+    parse: parseKinds,
+  },
   mirror: {
     usage: '--mirror <name>',
     help: 'look at this mirror alone',
@@ -161,6 +171,14 @@ function parsePeriod(text: string): number {
   const ms = parseDuration(text)
   if (ms === undefined || ms < 0 || ms > MAX_TIMER_MS) throw new Error(`it must be ${DURATION_FORMS}, at most 596h`)
   return Math.ceil(ms)
+}
+
+function parseKinds(text: string): readonly AllowedKind[] {
+  return text.split(',').map((name) => {
+    const kind = parseKind(name.trim())
+    if (typeof kind === 'string') throw new Error(`${JSON.stringify(name.trim())} ${kind}`)
+    return kind
+  })
 }
 
 function parseSwitch(text: string): boolean {

@@ -1,4 +1,5 @@
 import type { ConfigFlags } from '../config/load-config.ts'
+import type { AllowedKind } from '../util/allowed-kind.ts'
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export const LOG_FORMATS = ['json', 'text'] as const
@@ -42,6 +43,8 @@ export interface RunFlags extends CheckFlags {
   readonly timeoutMs: number | undefined
   /** How long a drain may take after SIGTERM. */
   readonly shutdownGraceMs: number
+  /** What the target `objects` may write. */
+  readonly allowKinds: readonly AllowedKind[]
 }
 
 /** What `compact` is told. */

@@ -17,7 +17,7 @@ export interface RunOnceOptions {
  */
 export async function runOnce(running: RunningProcess, { signal, timeoutMs, clock }: RunOnceOptions): Promise<void> {
   const stop = new AbortController()
-  const ended = running.run(AbortSignal.any([signal, stop.signal]))
+  const ended = running.run(AbortSignal.any([signal, stop.signal]), { compacts: false })
   try {
     const isTimely = await Promise.race([
       abortable(running.synced(), signal).then(() => true),

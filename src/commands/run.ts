@@ -44,10 +44,18 @@ async function dryRun(flags: RunFlags, { env, signal }: CommandContext, logger: 
 
 async function mirror(flags: RunFlags, context: CommandContext, logger: Logger, bar: ProgressBar): Promise<void> {
   const { env, signal, version } = context
+  const { allowKinds } = flags
   const start = await startConfig({ flags, env, signal }, logger)
   for (const warning of [...flags.warnings, ...start.config.warnings]) logger.warn({ warning }, 'configuration')
   const metrics = createMetrics()
-  using running = await RunningProcess.open(start.config, { version, clock: systemClock, logger, metrics, env })
+  using running = await RunningProcess.open(start.config, {
+    version,
+    clock: systemClock,
+    logger,
+    metrics,
+    env,
+    allowKinds,
+  })
   logStart(logger, start.config, version)
   bar.follow(() => running.status())
   if (flags.oneTime) await runOnce(running, { signal, timeoutMs: flags.timeoutMs, clock: systemClock })
@@ -78,7 +86,7 @@ async function serve(options: ServeOptions): Promise<void> {
   try {
     if (start.config.etcd.allowDelayedStart === false) await requireEtcd(running, signal)
     context.onHangup(() => reloader.reloadAndResync())
-    const ended = Promise.all([running.run(signal), reloader.run(signal)])
+    const ended = Promise.all([running.run(signal, { compacts: true }), reloader.run(signal)])
     await drainable(ended, flags.shutdownGraceMs, signal, logger)
   } finally {
     await server.close()

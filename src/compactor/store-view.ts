@@ -55,3 +55,17 @@ export async function claimCompaction(
   )
   return succeeded ? header : undefined
 }
+
+/** Rejects with `PermissionDenied` when the claim would be refused. Writes nothing: what it compares never holds. */
+export async function proveClaimRight(rpc: EtcdRpc, signal: AbortSignal): Promise<void> {
+  await readStoreView(rpc, signal)
+  await rpc.unary(
+    'txn',
+    {
+      compare: [{ key: COMPACTION_KEY, target: 'version', result: 'less', operand: 0 }],
+      success: [{ put: { key: COMPACTION_KEY, value: Buffer.from('0') } }],
+      failure: [],
+    },
+    { signal },
+  )
+}

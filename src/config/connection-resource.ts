@@ -31,6 +31,17 @@ const authSchema = z
   })
   .describe('Log in to etcd with user and password.')
 
+/** A shorter history would help nobody. */
+const MIN_COMPACTION_MS = 1000
+
+const compactionSchema = z
+  .strictObject({
+    period: durationField('1h', MIN_COMPACTION_MS).describe(
+      'How often; as much history always remains. Below 1h watchers of others may have to read everything again. 0 = off.',
+    ),
+  })
+  .describe('Have the operator compact the whole etcd. Leave it out where something else does.')
+
 const connectionFields = {
   endpoints: z
     .array(z.string().min(1).max(512).describe('Host and port, such as https://etcd-0.etcd:2379; without a port 2379.'))
@@ -55,6 +66,7 @@ const connectionFields = {
     .boolean()
     .prefault(false)
     .describe('Take a complete snapshot after every reconnect, although the history is complete.'),
+  compaction: compactionSchema.optional(),
 }
 
 /** `spec` of EtcdConnection. */

@@ -11,7 +11,7 @@ import { toMirrorConfig } from './mirror-config.ts'
 import { mirrorFileSchema, type ParsedMirror } from './mirror-file-schema.ts'
 import type { ProcessConfig } from './process-config.ts'
 import { rootOverlaps } from './root-overlap.ts'
-import { type TargetKind, targetKind, targetRoot } from './target-options.ts'
+import { targetRoot } from './target-options.ts'
 
 /** One mirror and where it was written. */
 interface PlacedMirror {
@@ -128,14 +128,11 @@ async function checkRoots(mirrors: readonly PlacedMirror[], findings: Findings):
   }
 }
 
-/** The targets that a mirror can be made of: the schema knows more than this version can write. */
-const WRITABLE: readonly TargetKind[] = ['files', 'configMap', 'secret']
-
+/** The schema knows more than this version can write. */
 function checkWritable(mirrors: readonly PlacedMirror[], findings: Findings): void {
   for (const { mirror, source, index } of mirrors) {
-    const kind = targetKind(mirror.target)
-    const message = `cannot be written by this version: use one of: ${WRITABLE.join(', ')}`
-    if (!WRITABLE.includes(kind)) refuse(findings, source, ['mirrors', index, 'target', kind], message)
+    if (!('objects' in mirror.target) || mirror.target.objects.per === 'Key') continue
+    refuse(findings, source, ['mirrors', index, 'target', 'objects', 'per'], 'cannot be Group in this version: use Key')
   }
 }
 

@@ -10,11 +10,11 @@ import {
 import { renderListSchemaWithoutSources } from '../targets/render/options.ts'
 
 const { name: _name, ...specFields } = mirrorFields
-const { layout, readerGrace, mode, directoryMode } = filesTargetSchema.in.shape
+const { layout, readerGrace, mode, modes, directoryMode } = filesTargetSchema.in.shape
 
 /** What a sidecar's files look like; where they stand, what is run and what is read there is the pod's to say. */
 const filesSchema = z
-  .strictObject({ layout, readerGrace, mode, directoryMode, render: renderListSchemaWithoutSources })
+  .strictObject({ layout, readerGrace, mode, modes, directoryMode, render: renderListSchemaWithoutSources })
   .describe('Files for sidecars: the mirror is rendered into a ConfigMap that they read.')
 
 /** `spec.target` of EtcdMirror: targets as in mirror.yaml, without what would run in or read from the operator. */

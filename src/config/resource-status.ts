@@ -63,6 +63,7 @@ export const connectionStatusSchema = z
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['endpoint'] })
       .describe('Endpoints that answer.'),
     mirrors: count.optional().describe('Mirrors that use this connection.'),
+    compactedRevision: count.optional().describe('Revision that the operator compacted etcd to last.'),
   })
   .describe('What became of it.')
 

@@ -12,6 +12,8 @@ export interface ListWatchOptions {
   readonly client: KubeClient
   readonly query: ListQuery
   readonly clock: Clock
+  /** Of a list that the caller has made: begin to watch there. Default: list first. */
+  readonly resourceVersion?: string
   /** Everything there is, after each list. What was known before and is not in it is gone. */
   readonly onList: (objects: readonly KubeObject[]) => void
   readonly onChange: (object: KubeObject) => void
@@ -32,6 +34,7 @@ export class ListWatch {
 
   constructor(options: ListWatchOptions) {
     this.#options = options
+    this.#resourceVersion = options.resourceVersion
   }
 
   /** Runs until the signal aborts; never rejects with anything else than what is no failure of the API. */

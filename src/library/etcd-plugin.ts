@@ -31,7 +31,7 @@ export interface EtcdPluginOptions<Broker = KeyValueBroker, Watcher = KeyValueWa
   readonly clock?: Clock
 }
 
-type Phase = 'not initialised' | 'disabled' | 'not connected' | 'connected' | 'closed'
+type Phase = 'not initialised' | 'initialising' | 'disabled' | 'not connected' | 'connected' | 'closed'
 
 /**
  * The seed's plugin: one connection to etcd with a life cycle. `init`, `afterInit` once every plugin is initialised, and
@@ -79,26 +79,19 @@ export class EtcdPlugin<Broker = KeyValueBroker, Watcher = KeyValueWatcher> impl
   async init(): Promise<void> {
     if (this.#phase !== 'not initialised')
       throw misuse(`Cannot initialise the plugin ${this.name}: it is ${this.#phase}`)
-    const loaded = await loadPluginConfig(this.#options)
-    this.#closing.signal.throwIfAborted()
-    if (loaded === undefined) return this.#disable()
-    await this.#open(loaded)
+    this.#phase = 'initialising'
     try {
-      await this.#ask()
-    } catch (error) {
+      const loaded = await loadPluginConfig(this.#options)
       this.#closing.signal.throwIfAborted()
-      if (!loaded.etcd.allowDelayedStart) {
-        await this.#closeConnection()
-        throw error
-      }
-      this.#lost(error)
-      this.#phase = 'not connected'
-      this.#delayed = this.#connectLater(loaded.etcd.reconnectIntervalMs)
-      return
+      if (loaded === undefined) this.#disable()
+      else await this.#connect(loaded)
+    } catch (error) {
+      await this.#closeConnection()
+      this.#closing.signal.throwIfAborted()
+      // Somebody may mend what is wrong, and try again.
+      this.#phase = 'not initialised'
+      throw error
     }
-    this.#closing.signal.throwIfAborted()
-    // In the background: a callback may wait for what comes after us.
-    void this.#connected()
   }
 
   /** Makes the plugin known to the status check. */
@@ -169,8 +162,25 @@ export class EtcdPlugin<Broker = KeyValueBroker, Watcher = KeyValueWatcher> impl
 
   #disable(): void {
     this.#phase = 'disabled'
+    this.#unregister?.()
     this.#logger.info({ plugin: this.name }, 'the plugin is disabled: there is no etcd.conf')
     this.#callbacks.refuse(this.#notConnected())
+  }
+
+  async #connect(loaded: LoadedPluginConfig): Promise<void> {
+    await this.#open(loaded)
+    try {
+      await this.#ask()
+    } catch (error) {
+      if (this.#closing.signal.aborted || !loaded.etcd.allowDelayedStart) throw error
+      this.#lost(error)
+      this.#phase = 'not connected'
+      this.#delayed = this.#connectLater(loaded.etcd.reconnectIntervalMs)
+      return
+    }
+    this.#closing.signal.throwIfAborted()
+    // In the background: a callback may wait for what comes after us.
+    void this.#connected()
   }
 
   async #open({ etcd, warnings }: LoadedPluginConfig): Promise<void> {

@@ -96,7 +96,7 @@ export class Mirror {
   /** Ends only by throwing: the abort reason, or what is wrong with the target. */
   async #openAndFollow(firstReason: ResyncReason, signal: AbortSignal): Promise<never> {
     this.#state.enter('Opening')
-    const opened = await this.#options.sink.open({ signal })
+    const opened = await this.#options.sink.open({ signal, onDrift: () => this.requestResync('verify') })
     this.#state.opened(opened)
     this.#options.onOpened?.()
     // The fallback stands for no state of etcd.

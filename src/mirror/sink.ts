@@ -71,6 +71,12 @@ export interface KeyErrors {
   readonly examples: readonly { readonly key: string; readonly reason: string }[]
 }
 
+export interface OpenOptions {
+  readonly signal: AbortSignal
+  /** Called when somebody has changed the visible copy and only a snapshot can put it right. Must not throw. */
+  readonly onDrift?: () => void
+}
+
 /** What stands in the target when it is opened. */
 export interface OpenedSink {
   /** Durable position to resume from; undefined = a snapshot is needed. */
@@ -90,7 +96,7 @@ export interface OpenedSink {
  */
 export interface Sink {
   /** Takes the target over and says what stands there. May be called again after it failed. */
-  open(options: { readonly signal: AbortSignal }): Promise<OpenedSink>
+  open(options: OpenOptions): Promise<OpenedSink>
   /**
    * Makes the complete state visible and prunes the rest, rewriting nothing that is equal. A page error discards the
    * staging and is rethrown as it is; so is the abort reason.

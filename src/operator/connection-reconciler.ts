@@ -8,6 +8,7 @@ import { SECRETS } from '../kube/kube-resource.ts'
 import type { Clock } from '../util/clock.ts'
 import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
 import type { Metrics } from '../util/metrics.ts'
+import type { Compactions } from './compactions.ts'
 import { connectionFindings } from './connection-findings.ts'
 import { type ConnectionKind, resourceOfConnection } from './connection-kind.ts'
 import {
@@ -26,6 +27,7 @@ export interface ConnectionReconcilerOptions {
   readonly kind: ConnectionKind
   readonly cache: ResourceCache
   readonly connections: Connections
+  readonly compactions: Compactions
   readonly client: KubeClient
   /** Where Secrets of a ClusterEtcdConnection are. */
   readonly operatorNamespace: string
@@ -55,16 +57,18 @@ export class ConnectionReconciler {
   }
 
   async reconcile(key: string, signal: AbortSignal): Promise<number | undefined> {
-    const { cache, connections, onChange, statuses } = this.#options
+    const { cache, connections, compactions, onChange, statuses } = this.#options
     const resource = cache.get(key)
     if (resource === undefined) {
       statuses.forget(key)
+      await compactions.use(key, undefined, 0)
       if (connections.delete(key)) onChange(key)
       return undefined
     }
     const before = connections.get(key)
     const state = await this.#stateOf(resource, before, signal)
     connections.set(key, state)
+    await compactions.use(key, state.shared, state.compactionMs)
     if (isOther(before, state)) onChange(key)
     await this.#report(key, resource, state, signal)
     return (state.fault === undefined ? AGAIN_MS : FAULTY_MS) + Math.random() * JITTER_MS
@@ -75,27 +79,28 @@ export class ConnectionReconciler {
     before: ConnectionState | undefined,
     signal: AbortSignal,
   ): Promise<ConnectionState> {
-    const kept = { shared: before?.shared, hash: before?.hash ?? '', allow: before?.allow }
+    const { shared, hash: known = '', allow, compactionMs = 0 } = before ?? {}
+    const kept = { shared, hash: known, allow, compactionMs }
     const parsed = parseConnection(this.#options.kind, resource.spec)
     if ('fault' in parsed) return { ...kept, fault: parsed.fault }
     const { spec } = parsed
-    const allow = 'allow' in spec ? spec.allow : undefined
+    const written = { allow: 'allow' in spec ? spec.allow : undefined, compactionMs: spec.compaction?.period ?? 0 }
     const secrets = await this.#secretsOf(spec, resource.metadata.namespace, signal)
-    if ('fault' in secrets) return { ...kept, allow, fault: secrets.fault }
+    if ('fault' in secrets) return { ...kept, ...written, fault: secrets.fault }
     const made = connectionOptions(spec, secrets)
-    if ('fault' in made) return { ...kept, allow, fault: made.fault }
+    if ('fault' in made) return { ...kept, ...written, fault: made.fault }
     const { etcd, given } = made
     const hash = configHash({ etcd, secrets: [secrets.tls, secrets.auth].map(plain) })
-    if (before?.shared !== undefined && before.hash === hash) return { ...kept, allow, fault: undefined }
+    if (before?.shared !== undefined && before.hash === hash) return { ...kept, ...written, fault: undefined }
     const { clock, metrics } = this.#options
     const pool = new ClientPool(etcd, { clock, metrics, given })
     try {
       await pool.reserve(1)
     } catch (error) {
       if (!(error instanceof EtcdMirrorError)) throw error
-      return { ...kept, allow, fault: { reason: 'SecretInvalid', message: error.message } }
+      return { ...kept, ...written, fault: { reason: 'SecretInvalid', message: error.message } }
     }
-    return { shared: new SharedConnection(etcd, pool), hash, allow, fault: undefined }
+    return { shared: new SharedConnection(etcd, pool), hash, ...written, fault: undefined }
   }
 
   async #secretsOf(
@@ -130,12 +135,13 @@ export class ConnectionReconciler {
   }
 
   async #report(key: string, resource: KubeObject, state: ConnectionState, signal: AbortSignal): Promise<void> {
-    const { statuses, countMirrors, kind } = this.#options
+    const { statuses, countMirrors, compactions, kind } = this.#options
     const probe = state.shared === undefined ? undefined : await probeEtcd(state.shared, signal)
     const answer = probe && 'answer' in probe ? probe.answer : undefined
     const findings = connectionFindings(state, probe && 'error' in probe ? probe.error : undefined)
     const facts: Partial<ConnectionStatus> = {
       mirrors: countMirrors(key),
+      compactedRevision: compactions.compactedRevision(key),
       ...(answer && {
         version: answer.version,
         clusterId: answer.header.clusterId.toString(16),

@@ -9,6 +9,8 @@ export interface ConnectionState {
   readonly hash: string
   /** Who may use it; undefined = mirrors of the same namespace. */
   readonly allow: readonly AllowRule[] | undefined
+  /** 0 = nobody asks the operator to compact etcd. */
+  readonly compactionMs: number
   /** Why what is written now cannot be used; undefined = it can. */
   readonly fault: { readonly reason: string; readonly message: string } | undefined
 }

@@ -55,6 +55,15 @@ export class MirrorRunner {
     return [...this.#running.values()].map(({ mirror }) => mirror.status())
   }
 
+  /** The oldest revision that a mirror of this connection goes on from; undefined = none does. */
+  oldestNeeded(connection: SharedConnection): number | undefined {
+    const revisions = [...this.#running.values()]
+      .filter(({ wanted }) => wanted.connection === connection)
+      .map(({ mirror }) => mirror.status().appliedRevision)
+      .filter((revision) => revision > 0)
+    return revisions.length > 0 ? Math.min(...revisions) : undefined
+  }
+
   requestResync(key: string): void {
     this.#running.get(key)?.mirror.requestResync('request')
   }

@@ -6,6 +6,7 @@ import type { MirrorStatus } from '../mirror/mirror-status.ts'
 import type { MetricsRegistry } from '../observe/metrics-registry.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
+import { Compactions } from './compactions.ts'
 import { type ConnectionKind, connectionKey } from './connection-kind.ts'
 import { ConnectionReconciler } from './connection-reconciler.ts'
 import { Connections } from './connections.ts'
@@ -44,6 +45,7 @@ export class OperatorTerm {
   readonly #options: OperatorTermOptions
   readonly #connections = new Connections()
   readonly #runner: MirrorRunner
+  readonly #compactions: Compactions
   readonly #watches: SharedWatches
   readonly #mirrors: ResourceCache
   readonly #namespaces: ResourceCache
@@ -56,6 +58,11 @@ export class OperatorTerm {
     this.#watches = new SharedWatches(options)
     const context = { ...options, watches: this.#watches, metrics: options.metrics.metrics }
     this.#runner = new MirrorRunner({ ...options, createSink: (request) => operatorSink(request, context) })
+    this.#compactions = new Compactions({
+      ...options,
+      metrics: options.metrics.metrics,
+      oldestNeeded: (connection) => this.#runner.oldestNeeded(connection),
+    })
     this.#mirrors = this.#cache(ETCD_MIRRORS, (key) => this.#queues.EtcdMirror.add(key))
     this.#namespaces = this.#cache(NAMESPACES, (key) => this.#namespaceChanged(key))
     this.#caches = {
@@ -93,6 +100,7 @@ export class OperatorTerm {
     } finally {
       await this.#runner.close()
       await this.#watches.close()
+      await this.#compactions.close()
       this.#connections.close()
     }
   }
@@ -162,7 +170,8 @@ export class OperatorTerm {
     return new MirrorReconciler({
       mirrors: this.#mirrors,
       namespaces: this.#namespaces,
-      hasConnection: (kind, key) => this.#caches[kind].get(key) !== undefined,
+      client: this.#options.client,
+      connectionResource: (kind, key) => this.#caches[kind].get(key),
       connections: this.#connections,
       runner: this.#runner,
       statuses: this.#statusWriter<EtcdMirrorStatus>(this.#mirrors),
@@ -175,6 +184,7 @@ export class OperatorTerm {
       kind,
       cache: this.#caches[kind],
       connections: this.#connections,
+      compactions: this.#compactions,
       client,
       operatorNamespace,
       statuses: this.#statusWriter<ConnectionStatus>(this.#caches[kind]),

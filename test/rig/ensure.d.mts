@@ -14,6 +14,16 @@ export interface KubernetesPrograms {
 
 export function ensureKubernetes(minor: '1.34' | '1.37', log?: (line: string) => void): Promise<KubernetesPrograms>
 
+/** A directory with kubelet, kube-scheduler and kube-proxy of the newest version. */
+export function ensureKubernetesNode(log?: (line: string) => void): Promise<string>
+
+/** A directory with a system of Debian packages. */
+export function ensureRoot(
+  name: 'machine' | 'node-image' | 'nginx' | 'busybox',
+  log?: (line: string) => void,
+): Promise<string>
+export function ensureCluster(log?: (line: string) => void): Promise<void>
+
 /** The etcd releases that the tests know, one patch version each. */
 export type EtcdSeries = '3.4' | '3.5' | '3.6' | '3.7'
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { cached } from './cache.mjs'
 import { withDebianPackages } from './debian-packages.mjs'
+import { debianRoot } from './debian-root.mjs'
 import { etcdFromDebian } from './etcd-from-debian.mjs'
 import { etcdFromGo } from './etcd-from-go.mjs'
 import { kubernetesFromGo } from './kubernetes-from-go.mjs'
@@ -19,6 +20,24 @@ const etcds = {
 const kubernetes = {
   1.34: { patch: '1.34.4', programs: ['kube-apiserver'] },
   1.37: { patch: '1.37.2', programs: ['kube-apiserver', 'kubectl', 'kube-controller-manager'] },
+}
+
+/** What the node of a cluster needs beside the newest Kubernetes' own programs. */
+const node = { patch: '1.37.2', programs: ['kubelet', 'kube-scheduler', 'kube-proxy'] }
+
+/** Systems of Debian packages, each a directory; another list of packages is another number. */
+const roots = {
+  machine: {
+    number: 1,
+    packages: [
+      ...['bash', 'coreutils', 'util-linux', 'mount', 'procps', 'findutils', 'grep', 'sed', 'kmod', 'tini'],
+      ...['containerd', 'runc', 'buildah', 'containernetworking-plugins', 'ca-certificates'],
+      ...['iproute2', 'iptables', 'nftables', 'conntrack'],
+    ],
+  },
+  'node-image': { number: 1, packages: ['libstdc++6', 'dash', 'coreutils', 'ca-certificates', 'tini'] },
+  nginx: { number: 1, packages: ['nginx-light', 'dash', 'coreutils'] },
+  busybox: { number: 1, packages: ['busybox-static', 'tini'] },
 }
 
 /** The programs of one etcd, built first when the cache lacks them. `series` is such as `'3.6'`. */
@@ -56,6 +75,40 @@ export async function ensureKubernetes(minor, log = console.error) {
     log,
   )
   return { version, directory }
+}
+
+/** The directory of the programs that make a node of a cluster, built first when the cache lacks them. */
+export async function ensureKubernetesNode(log = console.error) {
+  const { patch: version, programs } = node
+  return await cached(
+    `kubernetes-node-${version}`,
+    async (staging) => {
+      log(`building the node's programs of Kubernetes ${version} (once on this machine, 2 to 5 minutes)`)
+      await kubernetesFromGo(staging, version, programs, log)
+    },
+    log,
+  )
+}
+
+/** The directory of a system of Debian packages, unpacked first when the cache lacks it. */
+export async function ensureRoot(name, log = console.error) {
+  const { number, packages } = roots[name]
+  return await cached(
+    `root-${name}-${number}`,
+    async (staging) => {
+      log(`unpacking the packages of ${name} (once on this machine)`)
+      await debianRoot(staging, packages, log)
+    },
+    log,
+  )
+}
+
+/** Everything that a whole cluster is made of. */
+export async function ensureCluster(log = console.error) {
+  await ensureEtcd('3.6', log)
+  await ensureKubernetes('1.37', log)
+  await ensureKubernetesNode(log)
+  for (const name of Object.keys(roots)) await ensureRoot(name, log)
 }
 
 /** The path of nginx from Debian's packages, fetched first when the cache lacks it. */

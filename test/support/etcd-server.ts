@@ -7,6 +7,7 @@ import { TEST_FLAGS } from './etcd-flags.ts'
 import { type EtcdHealth, waitForHealth } from './etcd-health.ts'
 import { type EtcdctlOptions, runEtcdctl } from './etcdctl.ts'
 import { freePort } from './free-port.ts'
+import { stopProcess } from './stop-process.ts'
 import { makeTempDir, type TempDir } from './temp-dir.ts'
 import type { KeyPair } from './tls.ts'
 
@@ -106,7 +107,7 @@ export class EtcdServer implements EtcdEndpoint, AsyncDisposable {
 
   /** Freezes the process (SIGSTOP): connections stay open and nothing answers. */
   pause(): void {
-    process.kill(this.pid, 'SIGSTOP')
+    stopProcess(this.pid)
   }
 
   /** Ends a pause (SIGCONT). */

@@ -6,7 +6,8 @@ import type { KubeObject } from '../../src/kube/kube-object.ts'
 import { CONFIG_MAPS, type KubeResource, SECRETS } from '../../src/kube/kube-resource.ts'
 import type { MirrorDocument, StatusDocument } from '../../src/server/status-document.ts'
 import { bytesOf } from '../../src/targets/objects/data-fields.ts'
-import { dataObjectRules, type RbacRule } from '../../src/targets/objects/rbac-rules.ts'
+import { ETCD_KEYS } from '../../src/targets/objects/etcd-key-projection.ts'
+import { dataObjectRules, manyObjectsRules, type RbacRule } from '../../src/targets/objects/rbac-rules.ts'
 import type { EtcdServer } from './etcd-server.ts'
 import { freePort } from './free-port.ts'
 import type { KubeApi } from './kube-api.ts'
@@ -143,6 +144,32 @@ export class KubeRig implements AsyncDisposable {
     expect(differences(bytesOf(kind, object as Parameters<typeof bytesOf>[1]), this.named(revision))).toEqual([])
   }
 
+  /** Everything of a kind in the namespace. */
+  async list(resource: KubeResource): Promise<readonly KubeObject[]> {
+    const objects: KubeObject[] = []
+    for await (const { items } of this.admin.list({ resource, namespace: this.namespace }, never))
+      objects.push(...items)
+    return objects
+  }
+
+  /** The EtcdKeys are what the writer wrote last, all of it. */
+  async expectEtcdKeys(): Promise<readonly KubeObject[]> {
+    const objects = await this.list(ETCD_KEYS)
+    const entries = objects.map(({ spec }): [string, Buffer] => {
+      const { key, keyBase64, value, valueBase64 } = spec as Readonly<Record<string, string>>
+      const bytes = key === undefined ? Buffer.from(keyBase64 ?? '', 'base64') : Buffer.from(key)
+      const content = valueBase64 === undefined ? Buffer.from(value ?? '') : Buffer.from(valueBase64, 'base64')
+      return [bytes.toString('latin1'), content]
+    })
+    expect(differences(new Map(entries), this.writer.log.state)).toEqual([])
+    expect(objects.length).toBe(entries.length)
+    return objects
+  }
+
+  async settledEtcdKeys(): Promise<readonly KubeObject[]> {
+    return await eventually(() => this.expectEtcdKeys(), { timeoutMs: 90_000, intervalMs: 200 })
+  }
+
   /** What the data of an object must be at a revision; default: the newest one. */
   named(revision = this.writer.log.lastRevision): Entries {
     const state = this.writer.log.stateAt(revision)
@@ -232,7 +259,8 @@ export class KubeRun {
 }
 
 function leastRules(target: KubeTarget): readonly RbacRule[] {
-  const { configMap, secret } = target
+  const { configMap, secret, etcdKeys } = target
+  if (etcdKeys !== undefined) return manyObjectsRules('app', [ETCD_KEYS])
   if (configMap !== undefined) return dataObjectRules('app', CONFIG_MAPS, String(configMap.name))
   if (secret !== undefined) return dataObjectRules('app', SECRETS, String(secret.name))
   throw new Error('No least rules are known for this target')

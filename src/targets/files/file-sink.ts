@@ -16,6 +16,7 @@ import type { Logger } from '../../util/logger.ts'
 import { BackgroundFaults } from './background-faults.ts'
 import { readBootId } from './boot-id.ts'
 import { toSinkError } from './file-error.ts'
+import { modesOf } from './file-modes.ts'
 import { FileSystem } from './file-system.ts'
 import type { FileTargetOptions } from './file-target-options.ts'
 import { HeldRoot } from './held-root.ts'
@@ -129,7 +130,7 @@ class FileSink implements Sink {
     const { mirrorName: mirror, prefix, version, clock, logger, onStep = () => undefined } = given
     const owner = { mirror, prefixBase64: prefix.toString('base64'), version, layout: given.options.layout }
     const faults = new BackgroundFaults(logger, mirror, given.options.root)
-    const shared = { files: this.#files, layout: this.#layout, options: this.#options }
+    const shared = { files: this.#files, layout: this.#layout, options: this.#options, modeOf: modesOf(given.options) }
     this.#root = { ...shared, owner, clock, onStep, held: new HeldRoot(), faults }
   }
 
@@ -264,7 +265,7 @@ class FileSink implements Sink {
     this.#root.onStep('stage')
     this.#files.mkdir(directory, this.#options.directoryMode)
     const current = publisher.directory === undefined ? undefined : this.#tree(publisher.directory)
-    return new Staging(this.#tree(directory, { isFresh: true }), current, { mode: this.#options.mode, report })
+    return new Staging(this.#tree(directory, { isFresh: true }), current, { modeOf: this.#root.modeOf, report })
   }
 
   async #publishStaging(opened: Opened, staged: Staged, options: RestoreOptions): Promise<WriteResult> {
@@ -296,7 +297,7 @@ class FileSink implements Sink {
   *#difference({ publisher }: Opened, wanted: readonly PathChange[]): Generator<void, Difference> {
     const { directory } = publisher
     if (directory === undefined) throw new Error('nothing is published')
-    return yield* differenceOf(this.#tree(directory), wanted, this.#options.mode)
+    return yield* differenceOf(this.#tree(directory), wanted, this.#root.modeOf)
   }
 
   /** A publish that failed may have been seen in part, in the layout InPlace: then not all of `wanted` is missing. */

@@ -9,6 +9,8 @@ export interface FileTargetOptions {
   readonly readerGraceMs: number
   /** Permission bits of files, whatever the umask. At most 0777, the owner can read. */
   readonly mode: number
+  /** Other permission bits, by globs on paths: the first that fits counts. Default: none. */
+  readonly modes?: readonly { readonly files: readonly string[]; readonly mode: number }[]
   /** Permission bits of directories, whatever the umask. At most 0777, the owner can do everything. */
   readonly directoryMode: number
 }

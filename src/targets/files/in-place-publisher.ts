@@ -81,13 +81,13 @@ export class InPlacePublisher implements Publisher {
   }
 
   get #tree(): VisibleTree {
-    const { files, layout, options } = this.#options
-    const { mode, directoryMode } = options
+    const { files, layout, options, modeOf } = this.#options
+    const { directoryMode } = options
     const isLinked = () => true
     return new VisibleTree({
       files,
       directory: layout.root,
-      mode,
+      modeOf,
       directoryMode,
       reserved: RESERVED_NAMES,
       isLinked,
@@ -121,13 +121,13 @@ export class InPlacePublisher implements Publisher {
   }
 
   async publishChanges(changes: readonly PathChange[], state: VisibleState, signal: AbortSignal): Promise<void> {
-    const { files, layout, options } = this.#options
-    const { mode, directoryMode } = options
+    const { files, layout, options, modeOf } = this.#options
+    const { directoryMode } = options
     // New files first: a directory that lives on does not vanish in between.
     const ordered = changes.toSorted((left, right) => Number(isDelete(left)) - Number(isDelete(right)))
     const tree = new TreeFiles({ files, directory: layout.root, directoryMode, scratch: layout.work })
     await this.ready(signal)
-    await this.#publish('replace-files', state, () => writeChanges(tree, ordered, mode))
+    await this.#publish('replace-files', state, () => writeChanges(tree, ordered, modeOf))
   }
 
   remember(state: VisibleState): void {

@@ -17,6 +17,8 @@ export interface FilesTargetOptions {
   readonly readerGraceMs: number
   /** Permission bits of files. */
   readonly mode: number
+  /** Other permission bits of files, by globs on paths; the first that fits counts. */
+  readonly modes: readonly { readonly files: readonly string[]; readonly mode: number }[]
   /** Permission bits of directories. */
   readonly directoryMode: number
   readonly startup: {
@@ -55,6 +57,22 @@ export const filesTargetSchema = z
     mode: modeField(0o400, 'must let the owner read (0400)')
       .prefault('0644')
       .describe('Permission bits of files, octal text.'),
+    modes: z
+      .array(
+        z
+          .strictObject({
+            files: z
+              .array(z.string().min(1, 'must not be empty').max(1024, 'is too long').describe('A glob on paths.'))
+              .min(1, 'must not be empty')
+              .max(100, 'must not hold more than 100 globs')
+              .describe('Globs on paths below the root of the tree.'),
+            mode: modeField(0o400, 'must let the owner read (0400)').describe('Permission bits, octal text.'),
+          })
+          .describe('One rule.'),
+      )
+      .max(100, 'must not hold more than 100 rules')
+      .prefault([])
+      .describe('Other permission bits of files: the first rule that a path matches counts.'),
     directoryMode: modeField(0o700, 'must let the owner read, write and enter (0700)')
       .prefault('0755')
       .describe('Permission bits of directories, octal text.'),

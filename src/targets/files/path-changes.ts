@@ -1,3 +1,4 @@
+import type { ModeOf } from './file-modes.ts'
 import type { KeyErrorSet } from './key-errors.ts'
 import type { KeyPaths } from './key-paths.ts'
 import type { PathChange, PathPut } from './path-change.ts'
@@ -40,14 +41,16 @@ export interface Difference {
 export function* differenceOf(
   tree: TreeFiles,
   wanted: readonly PathChange[],
-  mode: number,
+  modeOf: ModeOf,
 ): Generator<void, Difference> {
   const changes: PathChange[] = []
   const sum = { files: 0, bytes: 0, digest: new TreeDigest() }
   for (const change of wanted) {
     const file = tree.locate(change.path)
     const isEqual =
-      change.bytes === undefined ? file === undefined : file !== undefined && tree.isEqual(file, change.bytes, mode)
+      change.bytes === undefined
+        ? file === undefined
+        : file !== undefined && tree.isEqual(file, change.bytes, modeOf(change.path))
     if (!isEqual) {
       changes.push(change)
       if (file !== undefined) subtract(sum, file.stats.size, tree.hashOf(file, change.path))
@@ -81,10 +84,10 @@ function subtract(sum: Sum, size: number, hash: FileHash | undefined): void {
 }
 
 /** Writes changes into a tree that nobody sees. */
-export function* writeChanges(tree: TreeFiles, changes: readonly PathChange[], mode: number): Generator<void, void> {
+export function* writeChanges(tree: TreeFiles, changes: readonly PathChange[], modeOf: ModeOf): Generator<void, void> {
   for (const { path, bytes } of changes) {
     if (bytes === undefined) tree.remove(path)
-    else tree.put(path, bytes, mode)
+    else tree.put(path, bytes, modeOf(path))
     yield
   }
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../util/clock.ts'
 import type { BackgroundTasks } from './background-tasks.ts'
+import type { ModeOf } from './file-modes.ts'
 import type { FileSystem } from './file-system.ts'
 import type { FileTargetOptions } from './file-target-options.ts'
 import type { Layout } from './layout.ts'
@@ -19,6 +20,7 @@ export interface PublisherOptions {
   readonly clock: Clock
   readonly background: BackgroundTasks
   readonly work: WorkArea
+  readonly modeOf: ModeOf
   readonly onStep: OnPublishStep
   /**
    * Looks at a tree that is complete and out of sight; what it throws keeps it there. `changed`: paths that differ from

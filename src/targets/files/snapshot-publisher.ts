@@ -67,10 +67,10 @@ export class SnapshotPublisher implements Publisher {
   get visible(): VisibleTree | undefined {
     const name = this.#name
     if (name === undefined) return undefined
-    const { files, layout, options } = this.#options
-    const { mode, directoryMode } = options
+    const { files, layout, options, modeOf } = this.#options
+    const { directoryMode } = options
     const isLinked = () => isCurrent(files, layout, name)
-    return new VisibleTree({ files, directory: treePath(layout, name), mode, directoryMode, isLinked })
+    return new VisibleTree({ files, directory: treePath(layout, name), modeOf, directoryMode, isLinked })
   }
 
   async verify(content: () => TreeContent, signal: AbortSignal): Promise<boolean> {
@@ -82,7 +82,7 @@ export class SnapshotPublisher implements Publisher {
     } finally {
       unpin()
     }
-    await this.#rotation.dropChanged(this.#options.options.mode, signal)
+    await this.#rotation.dropChanged(this.#options.modeOf, signal)
     return true
   }
 
@@ -98,14 +98,14 @@ export class SnapshotPublisher implements Publisher {
   }
 
   async publishChanges(changes: readonly PathChange[], state: VisibleState, signal: AbortSignal): Promise<void> {
-    const { files, options, onStep, work, inspect } = this.#options
-    const { mode, directoryMode } = options
+    const { files, options, modeOf, onStep, work, inspect } = this.#options
+    const { directoryMode } = options
     const paths = changes.map(({ path }) => path)
     const directory = await this.#rotation.take(signal, () => onStep('take-tree'))
     try {
       onStep('write-changes')
       const tree = new TreeFiles({ files, directory, directoryMode })
-      await inSlices(writeChanges(tree, changes, mode), FOREGROUND_SLICE_MS, signal)
+      await inSlices(writeChanges(tree, changes, modeOf), FOREGROUND_SLICE_MS, signal)
       await inspect(directory, paths, state, signal)
       this.#publish(directory, state)
     } catch (error) {

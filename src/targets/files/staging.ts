@@ -1,4 +1,5 @@
 import type { ReportDifference } from '../../mirror/sink.ts'
+import type { ModeOf } from './file-modes.ts'
 import type { PathPut } from './path-change.ts'
 import { hashOf, TreeDigest } from './tree-digest.ts'
 import type { TreeFiles } from './tree-files.ts'
@@ -7,7 +8,7 @@ import type { TreeFiles } from './tree-files.ts'
 export class Staging {
   readonly #tree: TreeFiles
   readonly #current: TreeFiles | undefined
-  readonly #mode: number
+  readonly #modeOf: ModeOf
   readonly #report: ReportDifference
   readonly #digest = new TreeDigest()
   #written = 0
@@ -18,11 +19,11 @@ export class Staging {
   constructor(
     tree: TreeFiles,
     current: TreeFiles | undefined,
-    { mode, report }: { readonly mode: number; readonly report: ReportDifference },
+    { modeOf, report }: { readonly modeOf: ModeOf; readonly report: ReportDifference },
   ) {
     this.#tree = tree
     this.#current = current
-    this.#mode = mode
+    this.#modeOf = modeOf
     this.#report = report
   }
 
@@ -56,11 +57,11 @@ export class Staging {
     this.#bytes += bytes.length
     this.#digest.add(hashOf(path, bytes))
     if (existing !== undefined) this.#known += 1
-    if (existing !== undefined && this.#current?.isEqual(existing, bytes, this.#mode)) {
+    if (existing !== undefined && this.#current?.isEqual(existing, bytes, this.#modeOf(path))) {
       this.#tree.link(path, existing.path)
     } else {
-      if (this.#current) this.#report({ path, kind: this.#current.faultOf(path, this.#mode), modRevision })
-      this.#tree.put(path, bytes, this.#mode)
+      if (this.#current) this.#report({ path, kind: this.#current.faultOf(path, this.#modeOf(path)), modRevision })
+      this.#tree.put(path, bytes, this.#modeOf(path))
       this.#written += 1
     }
   }

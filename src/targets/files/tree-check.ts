@@ -1,4 +1,5 @@
 import { isFileError } from './file-error.ts'
+import type { ModeOf } from './file-modes.ts'
 import { type FileSystem, hasMode } from './file-system.ts'
 import { placeOf, TreeDigest } from './tree-digest.ts'
 import { surveyTree } from './tree-walk.ts'
@@ -6,7 +7,7 @@ import { surveyTree } from './tree-walk.ts'
 export interface TreeCheckOptions {
   readonly files: FileSystem
   readonly directory: string
-  readonly mode: number
+  readonly modeOf: ModeOf
   readonly directoryMode: number
   readonly reserved?: ReadonlySet<string> | undefined
 }
@@ -20,13 +21,13 @@ export interface TreeFindings {
 
 /** Reads everything below a directory, for `inSlices`. What cannot be read, or goes away meanwhile, is not sound. */
 export function* checkTree(options: TreeCheckOptions): Generator<void, TreeFindings> {
-  const { files, directory, mode, directoryMode, reserved } = options
+  const { files, directory, modeOf, directoryMode, reserved } = options
   const digest = new TreeDigest()
   const lookAt = (path: string): boolean => {
     const absolute = `${directory}/${path}`
     try {
       const stats = files.lstat(absolute)
-      if (!stats?.isFile() || !hasMode(stats, mode)) return false
+      if (!stats?.isFile() || !hasMode(stats, modeOf(placeOf(path)))) return false
       digest.add(files.hash(absolute, placeOf(path)))
       return true
     } catch (error) {

@@ -1,6 +1,7 @@
 import { abortable } from '../../util/abortable.ts'
 import type { Clock } from '../../util/clock.ts'
 import type { BackgroundTasks } from './background-tasks.ts'
+import type { ModeOf } from './file-modes.ts'
 import type { FileSystem } from './file-system.ts'
 import { BACKGROUND_SLICE_MS, FOREGROUND_SLICE_MS, inSlices } from './slices.ts'
 import { checkTree } from './tree-check.ts'
@@ -146,8 +147,8 @@ export class TreeRotation {
    * Reads the trees that the next publishes can be made of, and gives up those that are not what they were when they
    * were current: somebody changed them while they could be seen, and they would bring that back.
    */
-  async dropChanged(mode: number, signal: AbortSignal): Promise<void> {
-    const options = { files: this.#files, mode, directoryMode: this.#directoryMode }
+  async dropChanged(modeOf: ModeOf, signal: AbortSignal): Promise<void> {
+    const options = { files: this.#files, modeOf, directoryMode: this.#directoryMode }
     for (const tree of this.#others.filter(isUsable)) {
       const { directory, content } = tree
       const found = await inSlices(checkTree({ ...options, directory }), BACKGROUND_SLICE_MS, signal)

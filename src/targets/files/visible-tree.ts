@@ -1,5 +1,6 @@
 import type { ReportDifference } from '../../mirror/sink.ts'
 import { reportAdded } from './added-paths.ts'
+import type { ModeOf } from './file-modes.ts'
 import type { FileSystem } from './file-system.ts'
 import { checkTree } from './tree-check.ts'
 import type { TreeDigest } from './tree-digest.ts'
@@ -23,7 +24,7 @@ export function isSameContent(
 export interface VisibleTreeOptions {
   readonly files: FileSystem
   readonly directory: string
-  readonly mode: number
+  readonly modeOf: ModeOf
   readonly directoryMode: number
   /** Names of entries of the directory that are no part of the tree. Default: none, and its mode is the tree's as well. */
   readonly reserved?: ReadonlySet<string>

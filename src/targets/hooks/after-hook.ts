@@ -2,6 +2,7 @@ import { Backoff } from '../../util/backoff.ts'
 import { Notifier } from '../../util/notifier.ts'
 import type { HookedRoot, PinnedTree, PublishMark } from '../files/publish-hooks.ts'
 import { writeChangesFile } from './changes-file.ts'
+import { concerns } from './concerns.ts'
 import type { HookContext } from './hook-context.ts'
 import { HookRecord } from './hook-record.ts'
 import type { HookOptions } from './options.ts'
@@ -29,6 +30,8 @@ export class AfterHook {
   readonly #loop: Promise<void>
   #told: PublishMark | undefined
   #pending: Pending | undefined
+  /** What was published since, and is none of its business: it is told of that with the next that is. */
+  #aside: Pending | undefined
 
   /** Throws what a file call throws. */
   constructor(hook: HookOptions, context: HookContext, { visible, pin }: HookedRoot) {
@@ -43,7 +46,13 @@ export class AfterHook {
 
   /** Something else is visible. */
   published(mark: PublishMark, changed: readonly string[] | undefined): void {
-    this.#pending = merge(this.#pending, { mark, changed: changed && new Set(changed) })
+    const next: Pending = { mark, changed: changed && new Set(changed) }
+    if (this.#pending === undefined && !concerns(this.#hook, changed)) {
+      this.#aside = merge(this.#aside, next)
+      return
+    }
+    this.#pending = merge(this.#pending ?? this.#aside, next)
+    this.#aside = undefined
     this.#changed.notify()
   }
 

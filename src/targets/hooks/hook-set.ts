@@ -1,6 +1,7 @@
 import type { HookedRoot, PublishHooks, PublishMark, StagedTree } from '../files/publish-hooks.ts'
 import { AfterHook } from './after-hook.ts'
 import { runBeforeHook } from './before-hook.ts'
+import { concerns } from './concerns.ts'
 import type { HookContext } from './hook-context.ts'
 import type { HookOptions } from './options.ts'
 
@@ -30,6 +31,7 @@ export class HookSet implements PublishHooks {
   /** One after the other, in the order of the configuration; the first that refuses is the last that is asked. */
   async before(staged: StagedTree, signal: AbortSignal): Promise<void> {
     for (const hook of this.#before) {
+      if (!concerns(hook, staged.changed)) continue
       await runBeforeHook(hook, staged, { context: this.#context, visible: this.#visible, signal })
     }
   }

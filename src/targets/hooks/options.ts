@@ -32,6 +32,8 @@ export interface HookOptions {
   readonly exec?: ExecOptions | undefined
   readonly http?: HttpOptions | undefined
   readonly signal?: SignalOptions | undefined
+  /** Globs on paths below the tree: publishes that change none of these are none of its business. */
+  readonly files: readonly string[]
   readonly timeoutMs: number
   /** AfterPublish: how long to wait for more publishes before each run. */
   readonly debounceMs: number
@@ -91,6 +93,12 @@ const hookSchema = z
     exec: execSchema.optional(),
     http: httpSchema.optional(),
     signal: signalSchema.optional(),
+    files: z
+      .array(z.string().min(1, 'must not be empty').max(1024, 'is too long').describe('A glob on paths.'))
+      .min(1, 'must not be empty')
+      .max(100, 'must not hold more than 100 globs')
+      .prefault(['**'])
+      .describe('Globs on paths below the root of the tree: it is run when one of these changes.'),
     timeout: durationField('30s', 100).describe('How long one run may take.'),
     debounce: durationField('0').describe('AfterPublish: how long to wait for more publishes before a run.'),
     retries: z

@@ -161,14 +161,18 @@ export class DataObjectSink implements Sink {
       writer: new ObjectWriter({ client, mirror: mirrorName, lease, clock, metrics, assertWritable }),
       drift: new DriftWatch({
         client,
+        watched: [
+          {
+            query: { ...ref, fieldSelector: `metadata.name=${ref.name}` },
+            onList: ([found]) => saw(found ?? 'absent'),
+            onChange: saw,
+            onDelete: () => saw('absent'),
+          },
+        ],
         follow: this.#options.follow,
-        query: { ...ref, fieldSelector: `metadata.name=${ref.name}` },
         clock,
         logger,
         mirror: mirrorName,
-        onList: ([found]) => saw(found ?? 'absent'),
-        onChange: saw,
-        onDelete: () => saw('absent'),
         repair: (signal) => this.#repair(signal),
         toSinkError: (error) => {
           const fault = toTargetError(error, this.#target)

@@ -1,7 +1,6 @@
-import type { KubeClient, ListQuery } from '../../kube/kube-client.ts'
+import type { KubeClient } from '../../kube/kube-client.ts'
 import type { KubeError } from '../../kube/kube-error.ts'
-import type { KubeObject } from '../../kube/kube-object.ts'
-import { ListWatch } from '../../kube/list-watch.ts'
+import { ListWatch, type ListWatchOptions } from '../../kube/list-watch.ts'
 import type { SinkError } from '../../mirror/sink-error.ts'
 import { Backoff } from '../../util/backoff.ts'
 import type { Clock } from '../../util/clock.ts'
@@ -12,15 +11,15 @@ import type { FollowObjects } from './follow-objects.ts'
 /** After so long without drift the next one is repaired at once again. */
 const CALM_MS = 600_000
 
+/** One kind of object that is looked at: see `ListWatch`. */
+export type Watched = Pick<ListWatchOptions, 'query' | 'resourceVersion' | 'onList' | 'onChange' | 'onDelete'>
+
 export interface DriftWatchOptions {
   readonly client: KubeClient
-  readonly query: ListQuery
+  readonly watched: readonly Watched[]
   readonly clock: Clock
   readonly logger: Logger
   readonly mirror: string
-  readonly onList: (objects: readonly KubeObject[]) => void
-  readonly onChange: (object: KubeObject) => void
-  readonly onDelete: (object: KubeObject) => void
   /** Looks at the objects until the signal aborts. Default: by a list-watch of its own. */
   readonly follow?: FollowObjects | undefined
   /** Resolves with whether something was not as it should be, and is now. Rejects when that failed. */
@@ -42,7 +41,8 @@ export class DriftWatch {
 
   constructor(options: DriftWatchOptions) {
     this.#options = options
-    this.#ended = Promise.all([this.#follow(this.#stop.signal), this.#repairAll(this.#stop.signal)])
+    const { signal } = this.#stop
+    this.#ended = Promise.all([...options.watched.map((each) => this.#follow(each, signal)), this.#repairAll(signal)])
   }
 
   /** Why something that is not as it should be cannot be repaired; undefined = all is well. */
@@ -60,11 +60,12 @@ export class DriftWatch {
     await this.#ended
   }
 
-  #follow(signal: AbortSignal): Promise<void> {
-    const { query, follow, logger, mirror } = this.#options
+  #follow(watched: Watched, signal: AbortSignal): Promise<void> {
+    const { client, clock, follow, logger, mirror } = this.#options
     const onError = (err: KubeError) => logger.debug({ mirror, err }, 'cannot watch the objects; retrying')
-    const observer = { ...this.#options, onError }
-    return follow ? follow(query, observer, signal) : new ListWatch(observer).run(signal)
+    if (follow === undefined) return new ListWatch({ ...watched, client, clock, onError }).run(signal)
+    const { query, onList, onChange, onDelete } = watched
+    return follow(query, { onList, onChange, onDelete, onError }, signal)
   }
 
   async #repairAll(signal: AbortSignal): Promise<void> {

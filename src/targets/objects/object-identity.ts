@@ -6,6 +6,8 @@ export const LABELS = { managedBy: 'app.kubernetes.io/managed-by', mirror: 'etcd
 
 export const ANNOTATIONS = {
   revision: 'etcdmirror.dev/revision',
+  epoch: 'etcdmirror.dev/epoch',
+  source: 'etcdmirror.dev/source',
   prefix: 'etcdmirror.dev/prefix',
   contentHash: 'etcdmirror.dev/content-hash',
   position: 'etcdmirror.dev/position',

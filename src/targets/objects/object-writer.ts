@@ -48,7 +48,9 @@ export class ObjectWriter {
       try {
         return await this.#apply(ref, object, expected, signal)
       } catch (error) {
-        if (!isStale(error) || attempt === MAX_TRIES) throw error
+        // Fields that others hold are found before the version is compared: then it is not absent any more.
+        const isStale = isConflict(error) && (expected === 'absent' || error.heldFields.length === 0)
+        if (!isStale || attempt === MAX_TRIES) throw error
         expected = undefined
       }
     }
@@ -64,7 +66,7 @@ export class ObjectWriter {
       try {
         return await client.delete(ref, expected, signal)
       } catch (error) {
-        if (!isStale(error) || attempt === MAX_TRIES) throw error
+        if (!isConflict(error) || attempt === MAX_TRIES) throw error
         expected = await client.get(ref, signal)
       }
     }
@@ -111,6 +113,6 @@ export class ObjectWriter {
   }
 }
 
-function isStale(error: unknown): boolean {
-  return error instanceof KubeError && error.code === 'KubeConflict' && error.heldFields.length === 0
+function isConflict(error: unknown): error is KubeError {
+  return error instanceof KubeError && error.code === 'KubeConflict'
 }

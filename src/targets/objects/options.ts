@@ -45,7 +45,10 @@ export interface ObjectsTargetOptions {
 
 const MAX_TEMPLATE_LENGTH = 65_536
 /** Kubernetes acts on Secrets of these types: it would hand out credentials of the cluster. */
-const REFUSED_SECRET_TYPES: readonly string[] = ['kubernetes.io/service-account-token', 'bootstrap.kubernetes.io/token']
+export const REFUSED_SECRET_TYPES: readonly string[] = [
+  'kubernetes.io/service-account-token',
+  'bootstrap.kubernetes.io/token',
+]
 
 const deletionPolicy = z
   .enum(['Delete', 'Retain'])

@@ -1,4 +1,5 @@
-import { type KubeResource, LEASES } from '../../kube/kube-resource.ts'
+import { CONFIG_MAPS, type KubeResource, LEASES } from '../../kube/kube-resource.ts'
+import { indexName } from './index-object.ts'
 import { leaseName } from './target-session.ts'
 
 /** One rule of an RBAC Role. */
@@ -25,4 +26,14 @@ function namedRules({ group, plural }: KubeResource, name: string, verbs: readon
     { ...of, resourceNames: [name], verbs },
     { ...of, verbs: ['create'] },
   ]
+}
+
+/** The least rights that a mirror needs which writes many objects of these kinds; RBAC cannot limit them to its own. */
+export function manyObjectsRules(mirror: string, resources: readonly KubeResource[]): readonly RbacRule[] {
+  const objects = resources.map(({ group, plural }) => ({
+    apiGroups: [group],
+    resources: [plural],
+    verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
+  }))
+  return [...leaseRules(mirror), ...namedRules(CONFIG_MAPS, indexName(mirror), ['get', 'patch']), ...objects]
 }

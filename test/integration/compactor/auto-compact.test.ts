@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { enableAuth } from '../../support/etcd-auth.ts'
 import { startEtcd } from '../../support/etcd-server.ts'
 import { MirrorRig } from '../../support/mirror-rig.ts'
 import { startTcpProxy } from '../../support/tcp-proxy.ts'
@@ -68,6 +69,15 @@ test('auto-compact is turned on, changed and turned off by a reload that leaves 
   expect([...rig.expectWritten().files.keys()].some((path) => path.startsWith('etcd-mirror'))).toBe(false)
 })
 
+test('auto-compact does not run with --one-time: an init container has the etcd.conf of its sidecar', async () => {
+  await using etcd = await startEtcd({ version: '3.6' })
+  await using rig = await MirrorRig.make(etcd, { conf: { 'auto-compact': '1h' } })
+  await rig.writer.put('a')
+  const { code, output } = await rig.runOnce()
+  expect(code).toBe(0)
+  expect(output).not.toContain('auto-compact')
+})
+
 test('etcd-mirror compact compacts to the current revision or to the given one, and needs no mirror.yaml', async () => {
   await using etcd = await startEtcd({ version: '3.6' })
   await using rig = await MirrorRig.make(etcd)
@@ -90,4 +100,38 @@ test('etcd-mirror compact compacts to the current revision or to the given one, 
   expect(await compact()).toMatchObject({ code: 3 })
   await rig.configure({ conf: { 'auto-compact': 'soon' } })
   expect(await compact()).toMatchObject({ code: 2, output: expect.stringContaining('etcd.conf') })
+})
+
+test('etcd-mirror check tells whether auto-compact may take its turn, and which rights are missing; it writes nothing', async () => {
+  await using etcd = await startEtcd({ version: '3.6' })
+  await using rig = await MirrorRig.make(etcd)
+  expect((await rig.check()).output).not.toContain('auto-compact')
+  await rig.configure({ conf: { 'auto-compact': '1h' } })
+  const head = await rig.writer.put('a')
+  expect(await rig.check()).toMatchObject({
+    code: 0,
+    output: expect.stringContaining('auto-compact: may take its turn'),
+  })
+  expect(await rig.writer.head()).toBe(head)
+  const { rootEnv } = await enableAuth(etcd, { user: 'app', password: 'secret', role: 'reader', prefix: '/app/' })
+  const passwordFile = await rig.writeConfig('password', 'secret')
+  const login = { username: 'app', 'password-file': passwordFile, 'insecure-transport': true }
+  await rig.configure({ conf: { 'auto-compact': '1h', ...login } })
+  const { code, output } = await rig.check()
+  expect([code, output]).toEqual([4, expect.stringContaining('error    auto-compact: ')])
+  const commands =
+    output
+      .split('\n')
+      .find((line) => line.includes('etcdctl'))
+      ?.trim()
+      .split(' && ') ?? []
+  expect(commands).toHaveLength(2)
+  for (const command of commands) {
+    const args = command.replace(`'<role of app>'`, 'reader').split(' ').slice(1)
+    await etcd.etcdctl(args, { env: rootEnv })
+  }
+  expect(await rig.check()).toMatchObject({
+    code: 0,
+    output: expect.stringContaining('auto-compact: may take its turn'),
+  })
 })

@@ -43,6 +43,23 @@ describe('templates', () => {
     for (const [, file = '', content] of files) expect([file, published(rig, file)]).toEqual([file, content])
   })
 
+  test('README.md: its document, template, check and hooks work as they stand there', async () => {
+    await using rig = await MirrorRig.make(etcd, { prefix: '/config/app/' })
+    const section = Page.read('README.md').section('Files as the application wants them')
+    await rig.writeConfig('app.conf.liquid', section.blocks('liquid')[0] ?? '')
+    const { mirrors } = parse(section.blocks('yaml')[0] ?? '') as { mirrors: { target: { files: object } }[] }
+    const [mirror] = mirrors
+    await rig.configure({ mirrors: [{ ...mirror, target: { files: { ...mirror?.target.files, root: rig.root } } }] })
+    await rig.writer.put('greeting', 'hello')
+    rig.run()
+    await rig.settled()
+    expect(published(rig, 'app.json')).toBe('{\n  "greeting": "hello"\n}\n')
+    expect(published(rig, 'app.conf')).toBe('greeting = hello\n')
+    // There is no server of that name here: the publish stands, and that nobody could be told is said.
+    await eventually(async () => expect((await rig.status()).lastError).toMatchObject({ reason: 'HookFailed' }))
+    expect(await rig.metric('etcd_mirror_hook_runs_total', { hook: 'check', result: 'success' })).toBe(1)
+  })
+
   test('a changed template counts without a restart; a broken one changes nothing', async () => {
     await using rig = await MirrorRig.make(etcd, { prefix: '/templates/', files: { render } })
     await rig.writeConfig('app.liquid', 'host {{ "host" | get }} in {{ "ZONE" | env }}')

@@ -51,6 +51,7 @@ const DEFAULTS = {
   oneTime: false,
   timeoutMs: undefined,
   shutdownGraceMs: 10_000,
+  allowKinds: [],
   warnings: [],
 }
 
@@ -60,13 +61,13 @@ describe('runProgram flags', () => {
   })
 
   test('check has no flags of run alone', async () => {
-    const { dryRun, oneTime, timeoutMs, shutdownGraceMs, ...shared } = DEFAULTS
+    const { dryRun, oneTime, timeoutMs, shutdownGraceMs, allowKinds, ...shared } = DEFAULTS
     expect((await runWith('check')).flags).toEqual(shared)
   })
 
   test('every flag is taken over', async () => {
     const args =
-      'run --config c --etcd-config e --config-dir d --http-bind :1 --log-level debug --log-format text --dry-run --one-time --timeout 1m30s --shutdown-grace=0'
+      'run --config c --etcd-config e --config-dir d --http-bind :1 --log-level debug --log-format text --dry-run --one-time --timeout 1m30s --shutdown-grace=0 --allow-kinds v1/ConfigMap,example.com/v1beta1/Thing'
     expect((await runWith(args)).flags).toEqual({
       config: 'c',
       etcdConfig: 'e',
@@ -78,6 +79,10 @@ describe('runProgram flags', () => {
       oneTime: true,
       timeoutMs: 90_000,
       shutdownGraceMs: 0,
+      allowKinds: [
+        { group: '', version: 'v1', kind: 'ConfigMap' },
+        { group: 'example.com', version: 'v1beta1', kind: 'Thing' },
+      ],
       warnings: [],
     })
   })
@@ -92,6 +97,7 @@ describe('runProgram flags', () => {
     ETCD_MIRROR_ONE_TIME: 'true',
     ETCD_MIRROR_TIMEOUT: '2s',
     ETCD_MIRROR_SHUTDOWN_GRACE: '3s',
+    ETCD_MIRROR_ALLOW_KINDS: 'v1/Secret',
     ETCD_CONFIG: 'seed-e',
     CONFIG_DIR: 'seed-d',
   }
@@ -108,6 +114,7 @@ describe('runProgram flags', () => {
       oneTime: true,
       timeoutMs: 2000,
       shutdownGraceMs: 3000,
+      allowKinds: [{ group: '', version: 'v1', kind: 'Secret' }],
       warnings: [],
     })
   })
@@ -158,6 +165,11 @@ describe('runProgram usage errors', () => {
       'run --one-time --timeout 5x',
       {},
       "option '--timeout <duration>' argument '5x' is invalid. it must be numbers with",
+    ],
+    [
+      'run --allow-kinds v1/Pod',
+      {},
+      "option '--allow-kinds <kinds>' argument 'v1/Pod' is invalid. \"v1/Pod\" may never",
     ],
     ['run --shutdown-grace -5s', {}, "option '--shutdown-grace <duration>' argument '-5s' is invalid."],
     ['run --timeout 5s', {}, '--timeout (ETCD_MIRROR_TIMEOUT) needs --one-time'],

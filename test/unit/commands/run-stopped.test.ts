@@ -14,6 +14,7 @@ const FLAGS: RunFlags = {
   oneTime: false,
   timeoutMs: undefined,
   shutdownGraceMs: 1000,
+  allowKinds: [],
 }
 
 function contextOf(signal: AbortSignal) {

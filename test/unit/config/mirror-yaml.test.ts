@@ -34,6 +34,7 @@ describe('mirror.yaml values', () => {
             directoryMode: 0o755,
             startup: { seedFrom: '', seedAfterMs: 30_000 },
             render: [{ tree: {} }],
+            modes: [],
             rewrite: [],
             validate: [],
             hooks: [],

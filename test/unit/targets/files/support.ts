@@ -8,6 +8,7 @@ import type { Sink, SnapshotSource, WriteResult } from '../../../../src/mirror/s
 import type { Change } from '../../../../src/replication/change.ts'
 import type { Position } from '../../../../src/replication/position.ts'
 import { createFileSink, type FileSinkOptions } from '../../../../src/targets/files/file-sink.ts'
+import type { FileTargetOptions } from '../../../../src/targets/files/file-target-options.ts'
 import { decodeKeyPath } from '../../../../src/targets/files/key-path.ts'
 import { systemClock } from '../../../../src/util/clock.ts'
 import { silentLogger } from '../../../../src/util/logger.ts'
@@ -38,13 +39,14 @@ export interface TestSinkOptions extends Partial<Omit<FileSinkOptions, 'options'
   readonly readerGraceMs?: number
   readonly mode?: number
   readonly directoryMode?: number
+  readonly modes?: FileTargetOptions['modes']
 }
 
 /** Closed with the test. */
 export function fileSink(root: string, given: TestSinkOptions = {}): Sink {
-  const { layout = 'Snapshot', readerGraceMs = 0, mode = 0o644, directoryMode = 0o755, ...rest } = given
+  const { layout = 'Snapshot', readerGraceMs = 0, mode = 0o644, directoryMode = 0o755, modes = [], ...rest } = given
   const sink = createFileSink({
-    options: { root, layout, readerGraceMs, mode, directoryMode },
+    options: { root, layout, readerGraceMs, mode, modes, directoryMode },
     mirrorName: 'app',
     prefix: Buffer.from(PREFIX),
     configHash: 'hash',

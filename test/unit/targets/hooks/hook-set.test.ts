@@ -111,6 +111,24 @@ const positionAt = (revision: number) => ({
   anchor: undefined,
 })
 
+describe('files of a hook', () => {
+  test('say which changes are its business; what else changed is told with the next that is', async () => {
+    const { directory, out, lines, read } = place()
+    const script = `cat "$MIRROR_CHANGES" > ${out('changes')}; echo "$MIRROR_FROM_REVISION $MIRROR_REVISION" >> ${out('after')}`
+    const sink = hookedSink(directory, [
+      sh('check', 'BeforePublish', `echo $MIRROR_REVISION >> ${out('before')}`, { files: ['a/**'] }),
+      sh('reload', 'AfterPublish', script, { files: ['a/**'] }),
+    ])
+    await restore(sink, { 'a/x': '1', b: '1' }, 5)
+    await eventually(() => expect(lines('after')).toEqual(['0 5']))
+    await apply(sink, { b: '2' }, 6)
+    await apply(sink, { 'a/x': '2' }, 7)
+    await eventually(() => expect(lines('after')).toEqual(['0 5', '5 7']))
+    expect(lines('before')).toEqual(['5', '7'])
+    expect(read('changes')).toBe('a/x\nb\n')
+  })
+})
+
 describe('AfterPublish', () => {
   test('hears of each publish, with what changed since it heard last', async () => {
     const { directory, out, lines, read } = place()

@@ -1,0 +1,139 @@
+// Runs inside of the image, as root of a machine of its own: starts the command as its user and measures it from beside.
+// Argument: JSON with `endpoint`, `prefixes` (by number of keys), `runs` and `idleSeconds`. Prints JSON.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { get } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const { endpoint, prefixes, runs, idleSeconds } = JSON.parse(process.argv[2])
+const COMMAND = '/opt/etcd-mirror/bin/etcd-mirror.js'
+const GROUPS = '/sys/fs/cgroup'
+const PORT = 9379
+const user = { uid: 65532, gid: 65532 }
+
+const bare = []
+const version = []
+const firstProbe = []
+for (let run = 0; run < runs; run += 1) {
+  bare.push(await timeOf('-e', '0'))
+  version.push(await timeOf(COMMAND, '--version'))
+}
+for (let run = 0; run < runs; run += 1) firstProbe.push(await timeOfFirstProbe(prefixes[0]))
+const idle = await memoryWhenIdle(prefixes[0])
+const limited = []
+for (const prefix of prefixes) limited.push(await limitedSync(prefix))
+console.log(JSON.stringify({ bare, version, firstProbe, idle, limited }))
+
+async function timeOf(...args) {
+  const started = performance.now()
+  const child = spawn(process.execPath, args, { ...user, stdio: 'ignore' })
+  await once(child, 'close')
+  return performance.now() - started
+}
+
+async function timeOfFirstProbe(prefix) {
+  const directory = configure(prefix)
+  const started = performance.now()
+  const child = start(directory)
+  await answered('/livez', 1)
+  const took = performance.now() - started
+  await end(child)
+  return took
+}
+
+async function memoryWhenIdle(prefix) {
+  const child = start(configure(prefix))
+  await answered('/readyz', 10)
+  await sleep(idleSeconds * 1000)
+  const text = readFileSync(`/proc/${child.pid}/smaps_rollup`, 'utf8')
+  const bytes = (name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]) * 1024
+  await end(child)
+  return { rss: bytes('Rss'), anonymous: bytes('Anonymous') }
+}
+
+/** 100m of CPU and 128 MiB, as a container has them. */
+async function limitedSync(prefix) {
+  const groups = limitedGroups()
+  const directory = configure(prefix)
+  const enter = groups.map((group) => `echo $$ > ${group}/cgroup.procs`).join('; ')
+  const exec = `exec chroot --userspec=65532:65532 / ${process.execPath} ${COMMAND} run --config-dir ${directory}`
+  const started = performance.now()
+  const child = spawn('sh', ['-c', `${enter}; ${exec}`], { stdio: ['ignore', 'ignore', 'inherit'] })
+  await answered('/livez', 10)
+  const latencies = []
+  const probing = new AbortController()
+  const probes = probeEvery(500, latencies, probing.signal)
+  await answered('/readyz', 250)
+  const published = performance.now() - started
+  probing.abort()
+  await probes
+  const wasAlive = child.exitCode === null && child.signalCode === null
+  await end(child)
+  return { published, latencies, wasAlive }
+}
+
+function limitedGroups() {
+  const isUnified = existsSync(`${GROUPS}/cgroup.controllers`)
+  const settings = isUnified
+    ? { '': { 'cpu.max': '10000 100000', 'memory.max': '134217728' } }
+    : {
+        '/cpu': { 'cpu.cfs_period_us': '100000', 'cpu.cfs_quota_us': '10000' },
+        '/memory': { 'memory.limit_in_bytes': '134217728' },
+      }
+  return Object.entries(settings).map(([hierarchy, values]) => {
+    const group = `${GROUPS}${hierarchy}/k8s.io-bench`
+    mkdirSync(group, { recursive: true })
+    for (const [name, value] of Object.entries(values)) writeFileSync(`${group}/${name}`, value)
+    return group
+  })
+}
+
+/** A new root each time: nothing of the run before is of use. */
+function configure(prefix) {
+  const directory = '/tmp/measured'
+  rmSync(directory, { recursive: true, force: true })
+  mkdirSync(`${directory}/mirror`, { recursive: true, mode: 0o777 })
+  chownSync(`${directory}/mirror`, user.uid, user.gid)
+  writeFileSync(`${directory}/etcd.conf`, JSON.stringify({ endpoints: [endpoint] }))
+  const target = { files: { root: `${directory}/mirror/app` } }
+  writeFileSync(`${directory}/mirror.yaml`, JSON.stringify({ mirrors: [{ name: 'app', prefix, target }] }))
+  return directory
+}
+
+function start(directory) {
+  return spawn(process.execPath, [COMMAND, 'run', '--config-dir', directory], {
+    ...user,
+    stdio: ['ignore', 'ignore', 'ignore'],
+  })
+}
+
+async function end(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const closed = once(child, 'close')
+  child.kill('SIGKILL')
+  await closed
+}
+
+async function answered(path, intervalMs) {
+  while (!(await isPositive(path))) await sleep(intervalMs)
+}
+
+async function probeEvery(intervalMs, latencies, signal) {
+  while (!signal.aborted) {
+    const started = performance.now()
+    await isPositive('/livez')
+    latencies.push(performance.now() - started)
+    await sleep(intervalMs)
+  }
+}
+
+function isPositive(path) {
+  return new Promise((resolve) => {
+    const request = get({ port: PORT, host: '127.0.0.1', path, agent: false }, (response) => {
+      response.resume()
+      resolve(response.statusCode === 200)
+    })
+    request.on('error', () => resolve(false))
+  })
+}

@@ -1,0 +1,201 @@
+import { createHash } from 'node:crypto'
+import { isKnownVersion, type KubeObject, type ObjectMeta } from '../../kube/kube-object.ts'
+import type { KubeResource } from '../../kube/kube-resource.ts'
+import type { Totals } from '../../mirror/sink.ts'
+import { ANNOTATIONS, LABELS } from './object-identity.ts'
+import type { ObjectProjection } from './object-projection.ts'
+
+/** What is kept of an object that stands there. */
+export interface KnownObject {
+  readonly resource: KubeResource
+  readonly source: string
+  /** Bytes of values that it holds. */
+  readonly size: number
+  /** Its metadata alone, as far as writes need them. */
+  readonly live: KubeObject
+  /** Of what it was written with. */
+  readonly hash: string
+  /** Of what stands there, but for what is not ours. */
+  readonly fingerprint: string
+  /** false = it is not what it was written with. */
+  readonly isSound: boolean
+}
+
+/** The objects of a mirror as they stand in the API server, without what they hold. */
+export class KnownObjects {
+  readonly #projection: ObjectProjection
+  readonly #objects = new Map<string, KnownObject>()
+  readonly #bySource = new Map<string, Set<string>>()
+  /** Objects that are being written: what the watch shows of them is looked at afterwards. */
+  readonly #inFlight = new Map<string, KubeObject | 'absent' | undefined>()
+  #unsound = 0
+  #bytes = 0
+
+  constructor(projection: ObjectProjection) {
+    this.#projection = projection
+  }
+
+  /** Sources that have objects, and the bytes of their values. */
+  get totals(): Totals {
+    return { keys: this.#bySource.size, bytes: this.#bytes }
+  }
+
+  /** Whether some object is not what it was written with, or is gone. */
+  get isDrifted(): boolean {
+    return this.#unsound > 0
+  }
+
+  get(resource: KubeResource, name: string): KnownObject | undefined {
+    return this.#objects.get(idOf(resource, name))
+  }
+
+  ofSource(source: string): readonly KnownObject[] {
+    return [...(this.#bySource.get(source) ?? [])].flatMap((id) => this.#objects.get(id) ?? [])
+  }
+
+  sources(): Iterable<string> {
+    return this.#bySource.keys()
+  }
+
+  /** One number for all objects: names and hashes, in any order. */
+  digest(): string {
+    const sum = Buffer.alloc(32)
+    for (const [id, { hash }] of this.#objects) {
+      const one = createHash('sha256').update(`${id}\0${hash}`).digest()
+      for (const [at, byte] of one.entries()) sum[at] = (sum[at] ?? 0) ^ byte
+    }
+    return sum.toString('hex')
+  }
+
+  /** Of a list; resolves nothing, compares with the hash alone. */
+  learn(resource: KubeResource, live: KubeObject): void {
+    const hash = live.metadata.annotations?.[ANNOTATIONS.contentHash] ?? ''
+    const isSound = hash !== '' && this.#projection.isSound(live, hash)
+    this.#put(resource, live, hash, isSound)
+  }
+
+  /** To be called before a write, and `wrote` or `failed` after it. */
+  writing(resource: KubeResource, name: string): void {
+    this.#inFlight.set(idOf(resource, name), undefined)
+  }
+
+  /** `live` `absent`: it is deleted. */
+  wrote(resource: KubeResource, name: string, live: KubeObject | 'absent'): void {
+    const id = idOf(resource, name)
+    if (live === 'absent') this.#remove(id)
+    else this.#put(resource, live, live.metadata.annotations?.[ANNOTATIONS.contentHash] ?? '', true)
+    this.#settle(resource, name)
+  }
+
+  failed(resource: KubeResource, name: string): void {
+    this.#settle(resource, name)
+  }
+
+  /** Of the watch. Returns whether something is not as it was written. */
+  saw(resource: KubeResource, name: string, found: KubeObject | 'absent'): boolean {
+    const id = idOf(resource, name)
+    if (this.#inFlight.has(id)) {
+      this.#inFlight.set(id, found)
+      return false
+    }
+    const known = this.#objects.get(id)
+    if (found === 'absent') return this.#lost(id, known)
+    if (known !== undefined && isKnownVersion(known.live, found)) return false
+    if (known === undefined && this.#projection.sourceOfObject(found) === undefined) return false
+    const isSound = known?.isSound === true && known.fingerprint === fingerprintOf(found)
+    this.#put(resource, found, found.metadata.annotations?.[ANNOTATIONS.contentHash] ?? '', isSound)
+    return !isSound
+  }
+
+  /** Of a list that the watch had to begin anew with. */
+  sawAll(resource: KubeResource, objects: readonly KubeObject[]): boolean {
+    const names = new Set(objects.map(({ metadata }) => metadata.name))
+    const gone = [...this.#objects.values()].filter(
+      (known) => known.resource === resource && !names.has(known.live.metadata.name),
+    )
+    const seen = [
+      ...objects.map((object) => this.saw(resource, object.metadata.name, object)),
+      ...gone.map(({ live }) => this.saw(resource, live.metadata.name, 'absent')),
+    ]
+    return seen.includes(true)
+  }
+
+  #settle(resource: KubeResource, name: string): void {
+    const id = idOf(resource, name)
+    const seen = this.#inFlight.get(id)
+    this.#inFlight.delete(id)
+    const known = this.#objects.get(id)
+    // A delete that the watch shows is our own, or older than what we have written since.
+    if (seen !== undefined && seen !== 'absent' && !(known && isKnownVersion(known.live, seen))) {
+      this.saw(resource, name, seen)
+    }
+  }
+
+  /** It is remembered, so that `isDrifted` tells until it is written again. */
+  #lost(id: string, known: KnownObject | undefined): boolean {
+    if (known === undefined) return false
+    this.#remove(id)
+    this.#insert(id, { ...known, isSound: false, hash: '', live: { metadata: { name: known.live.metadata.name } } })
+    return true
+  }
+
+  #put(resource: KubeResource, live: KubeObject, hash: string, isSound: boolean): void {
+    const id = idOf(resource, live.metadata.name)
+    const source = this.#projection.sourceOfObject(live) ?? this.#objects.get(id)?.source
+    // Ours, but made of no key: the index.
+    if (source === undefined) return
+    this.#remove(id)
+    const fingerprint = fingerprintOf(live)
+    const size = this.#projection.sizeOf(live)
+    this.#insert(id, { resource, source, size, live: slim(live), hash, fingerprint, isSound })
+  }
+
+  #insert(id: string, known: KnownObject): void {
+    this.#objects.set(id, known)
+    const ids = this.#bySource.get(known.source) ?? new Set()
+    this.#bySource.set(known.source, ids.add(id))
+    this.#bytes += known.size
+    if (!known.isSound) this.#unsound += 1
+  }
+
+  #remove(id: string): void {
+    const known = this.#objects.get(id)
+    if (known === undefined) return
+    this.#objects.delete(id)
+    this.#bytes -= known.size
+    if (!known.isSound) this.#unsound -= 1
+    const ids = this.#bySource.get(known.source)
+    ids?.delete(id)
+    if (ids?.size === 0) this.#bySource.delete(known.source)
+  }
+}
+
+function idOf({ group, kind }: KubeResource, name: string): string {
+  return `${kind}.${group}/${name}`
+}
+
+/** Whether it stands there, for a write. */
+export function liveOf(known: KnownObject | undefined): KubeObject | 'absent' {
+  return known?.live.metadata.resourceVersion === undefined ? 'absent' : known.live
+}
+
+function slim({ metadata }: KubeObject): KubeObject {
+  const { name, uid, resourceVersion } = metadata
+  return { metadata: { name, ...(uid && { uid }), ...(resourceVersion && { resourceVersion }), ...own(metadata) } }
+}
+
+function own({ labels = {}, annotations = {} }: ObjectMeta) {
+  const pick = (all: Readonly<Record<string, string>>, keys: readonly string[]) =>
+    Object.fromEntries(keys.flatMap((key) => (all[key] === undefined ? [] : [[key, all[key]]])))
+  return {
+    labels: pick(labels, Object.values(LABELS)),
+    annotations: pick(annotations, [ANNOTATIONS.revision, ANNOTATIONS.epoch, ANNOTATIONS.contentHash]),
+  }
+}
+
+/** Of what the object holds and of our marks; not of versions, status, and what others add to its metadata. */
+function fingerprintOf({ metadata, status, apiVersion, kind, ...rest }: KubeObject): string {
+  return createHash('sha256')
+    .update(JSON.stringify([own(metadata), rest]))
+    .digest('base64')
+}

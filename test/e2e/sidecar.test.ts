@@ -1,0 +1,208 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Cluster, startCluster } from '../support/cluster/cluster.ts'
+import { restartKubelet } from '../support/cluster/kubernetes.ts'
+import { EtcdOfPods } from './etcd-of-pods.ts'
+import { PodNamespace } from './pod-namespace.ts'
+
+const RESYNCS = /^etcd_mirror_resync_total\{.*\} [1-9]/m
+
+let cluster: Cluster
+let etcd: EtcdOfPods
+
+beforeAll(async () => {
+  cluster = await startCluster()
+  etcd = await EtcdOfPods.start(cluster.machine, 12379)
+})
+afterAll(async () => await cluster?.[Symbol.asyncDispose]())
+
+async function namespace(name: string, of = etcd): Promise<PodNamespace> {
+  const created = await PodNamespace.create(cluster.machine, of, name)
+  await of.put(`${created.prefix}greeting`, 'hello')
+  return created
+}
+
+test('the image is small, runs as a number, and shows what it is made of', async () => {
+  expect(cluster.image.bytesOverBase).toBeLessThan(8e6)
+  const inspect = ['buildah', '--root', '/data/storage', '--runroot', '/run/storage', 'inspect', '--type', 'image']
+  const { OCIv1 } = JSON.parse(await cluster.machine.exec([...inspect, cluster.image.name]))
+  expect(OCIv1.config).toMatchObject({
+    User: '65532:65532',
+    Labels: { 'org.opencontainers.image.title': 'etcd-mirror', 'org.opencontainers.image.licenses': 'Apache-2.0' },
+  })
+})
+
+describe.concurrent('the native sidecar', () => {
+  const file = 'native-sidecar.yaml'
+  const pod = 'native-sidecar'
+  const greeting = (of: PodNamespace) => of.get(pod, 8080, '/mirror/app/current/greeting')
+
+  test('nginx beside it, under restricted, serves what follows etcd; a changed ConfigMap counts without a restart', async () => {
+    const own = await namespace('native')
+    await own.apply(file)
+    await own.ready(pod)
+    expect(await greeting(own)).toBe('hello')
+    await etcd.put(`${own.prefix}greeting`, 'hello again')
+    await own.eventually(async () => expect(await greeting(own)).toBe('hello again'))
+
+    await etcd.put('/config/other/key', 'of the other')
+    const mirror = (name: string, prefix: string) => ({ name, prefix, target: { files: { root: `/mirror/${name}` } } })
+    const both = { mirrors: [mirror('app', own.prefix), mirror('other', '/config/other/')] }
+    await own.configure(JSON.stringify(both))
+    await own.eventually(async () => expect(await own.get(pod, 8080, '/mirror/other/current/key')).toBe('of the other'))
+    expect((await own.sidecar(pod)).restartCount).toBe(0)
+
+    // Broken, and then restarted: the last accepted configuration goes on.
+    await own.configure(JSON.stringify({ mirrors: [{ ...mirror('app', own.prefix), maxStalenes: '1m' }] }))
+    await own.eventually(async () => expect((await own.status(pod)).config.lastReload?.result).toBe('error'))
+    await own.killSidecar(pod)
+    expect((await own.status(pod)).config.usesAcceptedCopy).toBe(true)
+    await etcd.put(`${own.prefix}greeting`, 'hello after all')
+    await own.eventually(async () => expect(await greeting(own)).toBe('hello after all'))
+    expect(await own.isReady(pod)).toBe(true)
+  })
+
+  test('etcd away leaves the pod ready with its copy; a killed sidecar resumes where it was, without reading all again', async () => {
+    const other = await EtcdOfPods.start(cluster.machine, 22379)
+    const own = await namespace('resume', other)
+    await own.apply(file)
+    await own.ready(pod)
+    await other.kill()
+    await own.eventually(async () => expect((await own.mirror(pod)).sourceConnected).toBe(false))
+    expect(await own.isReady(pod)).toBe(true)
+    await own.killSidecar(pod)
+    expect(await greeting(own)).toBe('hello')
+    expect(await own.isReady(pod)).toBe(true)
+
+    // Scaled up meanwhile: the new pod waits, and says what for.
+    await own.apply(file, (manifest) => manifest.replaceAll('native-sidecar', 'scaled-up'))
+    await own.eventually(async () =>
+      expect(await own.mirror('scaled-up')).toMatchObject({ published: false, lastError: { reason: 'Unavailable' } }),
+    )
+    expect(await own.isReady('scaled-up')).toBe(false)
+    await other.restart()
+    await own.ready('scaled-up')
+    await other.put(`${own.prefix}greeting`, 'etcd is back')
+    await own.eventually(async () => expect(await greeting(own)).toBe('etcd is back'))
+    expect(await own.get(pod, 9379, '/metrics')).not.toMatch(RESYNCS)
+    expect((await own.mirror(pod)).lastError).toBe(null)
+  })
+
+  test('more under the prefix than fits limit and memory: the copy is held, nothing is evicted or killed', async () => {
+    const own = await namespace('flood')
+    // So few keys of 1 MiB are published before it is held that their deletion is no accident.
+    await own.configure((await own.mirrorYaml()).replace('maxBytes: 64Mi', 'maxBytes: 8Mi'))
+    await own.apply(file)
+    await own.ready(pod)
+    // A small scale of 2 GiB: what counts is that it is beyond the limit and beyond the memory that the sidecar may use.
+    await etcd.putMebibytes(`${own.prefix}flood/`, 200)
+    await own.eventually(async () => expect((await own.mirror(pod)).lastError?.reason).toBe('LimitExceeded'))
+    expect(await greeting(own)).toBe('hello')
+    expect(await own.sidecar(pod)).toMatchObject({ restartCount: 0, ready: true })
+    expect((await own.pod(pod)).phase).toBe('Running')
+    await etcd.etcdctl(['del', '--prefix', `${own.prefix}flood/`])
+    await etcd.put(`${own.prefix}greeting`, 'dry again')
+    await own.eventually(async () => expect(await greeting(own)).toBe('dry again'))
+  })
+
+  test('another user than the image’s does as well', async () => {
+    const own = await namespace('user')
+    await own.apply(file, (manifest) => manifest.replaceAll(': 65532', ': 1000660000'))
+    await own.ready(pod)
+    expect(await greeting(own)).toBe('hello')
+  })
+})
+
+test.concurrent('the classic sidecar: the application starts with a copy, which follows etcd', async () => {
+  const own = await namespace('classic')
+  await own.apply('classic-sidecar.yaml')
+  await own.ready('classic-sidecar')
+  await etcd.put(`${own.prefix}greeting`, 'hello again')
+  await own.eventually(async () =>
+    expect(await own.kubectl(['logs', 'classic-sidecar', '-c', 'app'])).toMatch(/^hello\n(.*\n)?hello again\n/s),
+  )
+})
+
+test.concurrent('the init container: the application has the state of its start, and keeps it', async () => {
+  const own = await namespace('init')
+  await own.apply('init-container.yaml')
+  await own.ready('init-container')
+  await etcd.put(`${own.prefix}greeting`, 'too late')
+  expect(await own.kubectl(['exec', 'init-container', '-c', 'app', '--', 'cat', '/mirror/app/current/greeting'])).toBe(
+    'hello',
+  )
+})
+
+test.concurrent('a Job with a sidecar completes', async () => {
+  const own = await namespace('job')
+  await own.apply('job.yaml')
+  await own.kubectl(['wait', '--for=condition=complete', '--timeout=240s', 'job/job'])
+  expect(await own.kubectl(['logs', 'job/job', '-c', 'app'])).toBe('hello')
+})
+
+test.concurrent('a volume with fsGroup keeps its files over two restarts: none is written again', async () => {
+  const own = await namespace('volume')
+  const volume = {
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name: 'disk' },
+    spec: {
+      capacity: { storage: '1Gi' },
+      accessModes: ['ReadWriteOnce'],
+      storageClassName: 'local',
+      local: { path: '/data/disk' },
+      nodeAffinity: {
+        required: {
+          nodeSelectorTerms: [
+            { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['127.0.0.1'] }] },
+          ],
+        },
+      },
+    },
+  }
+  const claim = {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name: 'disk' },
+    spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'local', resources: { requests: { storage: '1Gi' } } },
+  }
+  await cluster.machine.exec(['mkdir', '/data/disk'])
+  await own.kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [volume, claim] }))
+  const onDisk = (manifest: string) =>
+    manifest.replace('emptyDir: { sizeLimit: 256Mi }', 'persistentVolumeClaim: { claimName: disk }')
+  const files = () =>
+    cluster.machine.exec([
+      'bash',
+      '-c',
+      'cd /data/disk/app/current/ && find . -type f -printf "%P %i %T@ %m %g\\n" | sort',
+    ])
+  await etcd.putMany(`${own.prefix}many/`, 300)
+  await own.apply('native-sidecar.yaml', onDisk)
+  await own.ready('native-sidecar')
+  const first = await files()
+  expect(first.split('\n').filter(Boolean)).toHaveLength(301)
+  for (let restart = 1; restart <= 2; restart++) {
+    await own.kubectl(['delete', 'pod', 'native-sidecar', '--grace-period=5'])
+    await own.apply('native-sidecar.yaml', onDisk)
+    await own.ready('native-sidecar')
+    await own.eventually(async () => expect((await own.mirror('native-sidecar')).sourceConnected).toBe(true))
+    expect(withoutMode(await files())).toBe(withoutMode(first))
+    expect((await own.mirror('native-sidecar')).lastPublishedAt).toBe(null)
+  }
+})
+
+test('a kubelet that is restarted disturbs neither the sidecar nor its copy', async () => {
+  const own = await namespace('kubelet')
+  await own.apply('native-sidecar.yaml')
+  const { initContainerStatuses: before } = await own.ready('native-sidecar')
+  await restartKubelet(cluster.machine)
+  await etcd.put(`${own.prefix}greeting`, 'hello again')
+  const greeting = () => own.get('native-sidecar', 8080, '/mirror/app/current/greeting')
+  await own.eventually(async () => expect(await greeting()).toBe('hello again'))
+  const { initContainerStatuses: after } = await own.ready('native-sidecar')
+  expect(after?.map(({ containerID }) => containerID)).toEqual(before?.map(({ containerID }) => containerID))
+})
+
+/** The kubelet gives files of a volume to the group, which is no rewriting. */
+function withoutMode(files: string): string {
+  return files.replace(/ \d+ \d+$/gm, '')
+}

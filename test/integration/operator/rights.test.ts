@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest'
+import { CONFIG_MAPS, SECRETS } from '../../../src/kube/kube-resource.ts'
+import { ETCD_MIRRORS } from '../../../src/operator/operator-resources.ts'
+import { startEtcd } from '../../support/etcd-server.ts'
+import { startKubeApi } from '../../support/kube-api.ts'
+import { KubeControllerManager } from '../../support/kube-controller-manager.ts'
+import { conditionsOf, OPERATOR_USER, OperatorRig } from '../../support/operator-rig.ts'
+
+const apiVersion = 'etcdmirror.dev/v1alpha1'
+
+test('without rights for Secrets ConfigMaps work; deleted mirrors take along what they do not retain', async () => {
+  await using etcd = await startEtcd({ version: '3.6' })
+  await using api = await startKubeApi({ users: [OPERATOR_USER], minor: '1.37' })
+  await using _manager = await KubeControllerManager.start(api)
+  await using rig = await OperatorRig.make(api)
+  await rig.grant({ without: ['secrets'] })
+  const namespace = await rig.namespace()
+  const mirror = (name: string, target: object) => ({
+    apiVersion,
+    kind: 'EtcdMirror',
+    metadata: { name, namespace },
+    spec: { connectionRef: { name: 'main' }, prefix: '/a/', target },
+  })
+  const untilReady = (name: string, expected: string) =>
+    rig.until(ETCD_MIRRORS, namespace, name, (object) => expect(conditionsOf(object).Ready).toBe(expected))
+  await etcd.etcdctl(['put', '/a/key', 'value'])
+  await rig.apply([
+    { apiVersion, kind: 'EtcdConnection', metadata: { name: 'main', namespace }, spec: { endpoints: [etcd.endpoint] } },
+    mirror('deleted', { configMap: { name: 'deleted' } }),
+    mirror('retained', { configMap: { name: 'retained', deletionPolicy: 'Retain' } }),
+    mirror('secret', { secret: { name: 'secret' } }),
+  ])
+  await rig.operator(['--leader-election', 'false', '--namespaces', namespace])
+  await untilReady('deleted', 'True/Published')
+  await untilReady('retained', 'True/Published')
+  await untilReady('secret', 'False/NotWritable')
+  await rig.grant()
+  await untilReady('secret', 'True/Published')
+  expect((await rig.get(SECRETS, namespace, 'secret'))?.data).toEqual({ key: 'dmFsdWU=' })
+  await api.kubectl(['-n', namespace, 'delete', 'etcdmirrors', '--all'])
+  await rig.until(CONFIG_MAPS, namespace, 'deleted', (object) => expect(object).toBeUndefined())
+  await rig.until(SECRETS, namespace, 'secret', (object) => expect(object).toBeUndefined())
+  expect((await rig.get(CONFIG_MAPS, namespace, 'retained'))?.data).toEqual({ key: 'value' })
+})

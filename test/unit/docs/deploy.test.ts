@@ -1,0 +1,102 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { parse, parseAllDocuments } from 'yaml'
+import { ConfigDir } from '../config/config-dir.ts'
+import { runningServer } from '../server/running-server.ts'
+import { PROJECT } from './markdown.ts'
+
+const DIRECTORY = join(PROJECT, 'deploy/sidecar')
+const { version } = parse(readFileSync(join(PROJECT, 'package.json'), 'utf8')) as { version: string }
+
+interface Container {
+  readonly name: string
+  readonly image: string
+  readonly securityContext: unknown
+  readonly resources?: unknown
+  readonly [probe: string]: unknown
+}
+
+interface PodSpec {
+  readonly enableServiceLinks?: boolean
+  readonly securityContext?: unknown
+  readonly initContainers?: readonly Container[]
+  readonly containers: readonly Container[]
+  readonly volumes: readonly { readonly emptyDir?: { readonly sizeLimit?: string } }[]
+}
+
+const read = (file: string) => parseAllDocuments(readFileSync(join(DIRECTORY, file), 'utf8')).map((each) => each.toJS())
+const podSpecOf = ({ kind, spec }: { kind: string; spec: { template: { spec: PodSpec } } & PodSpec }): PodSpec[] =>
+  kind === 'Pod' ? [spec] : kind === 'Job' ? [spec.template.spec] : []
+const pods = readdirSync(DIRECTORY).flatMap((file) =>
+  read(file)
+    .flatMap(podSpecOf)
+    .map((spec) => [file, spec] as const),
+)
+
+test('deploy/sidecar has a pod of each kind', () => {
+  expect(pods.map(([file]) => file)).toEqual([
+    'classic-sidecar.yaml',
+    'init-container.yaml',
+    'job.yaml',
+    'native-sidecar.yaml',
+  ])
+})
+
+describe.each(pods)('deploy/sidecar/%s', (_file, spec) => {
+  const containers = [...(spec.initContainers ?? []), ...spec.containers]
+
+  test('is what PodSecurity calls restricted, and hides no variables of Services in the environment', () => {
+    expect(spec).toMatchObject({
+      enableServiceLinks: false,
+      automountServiceAccountToken: false,
+      securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+    })
+    for (const { securityContext, resources } of containers) {
+      expect(securityContext).toEqual({
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+      })
+      expect(resources).toMatchObject({ requests: {}, limits: { memory: expect.any(String) } })
+    }
+  })
+
+  test('uses the image of this version, and limits its volumes', () => {
+    const own = containers.filter(({ name }) => name.startsWith('etcd-mirror'))
+    expect(own.length).toBeGreaterThan(0)
+    for (const { image } of own) expect(image).toBe(`etcd-mirror:${version}`)
+    for (const { emptyDir } of spec.volumes) if (emptyDir) expect(emptyDir.sizeLimit).toMatch(/^\d+Mi$/)
+  })
+
+  test('probes endpoints that exist', async () => {
+    const { get } = await runningServer()
+    for (const container of containers) {
+      for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe']) {
+        const { httpGet } = (container[probe] ?? {}) as { httpGet?: { path: string; port: number } }
+        if (httpGet === undefined) continue
+        expect(httpGet.port).toBe(9379)
+        expect((await get(httpGet.path)).status).not.toBe(404)
+      }
+    }
+  })
+})
+
+test('deploy/sidecar/config.yaml holds a configuration without faults but for the missing files', async () => {
+  const [{ data }] = read('config.yaml') as [{ data: Record<string, string> }]
+  await using directory = await ConfigDir.create(data)
+  const faults = await directory.faults()
+  expect(faults.filter((fault) => !/etcd.conf:.*-file: .*does not exist/.test(fault))).toEqual([])
+})
+
+test('the image gets nothing of the project but dist and the licence', () => {
+  const kept = readFileSync(join(PROJECT, '.dockerignore'), 'utf8').match(/^!.*$/gm)
+  expect(kept).toEqual(['!dist/bin', '!dist/THIRD-PARTY-LICENSES.txt', '!dist/sbom.cdx.json', '!LICENSE'])
+  const copied = [...readFileSync(join(PROJECT, 'Dockerfile'), 'utf8').matchAll(/^COPY (?!--)(.+) \S+$/gm)]
+  expect(copied.flatMap(([, sources = '']) => sources.split(' '))).toEqual([
+    'dist/bin',
+    'dist/THIRD-PARTY-LICENSES.txt',
+    'dist/sbom.cdx.json',
+    'LICENSE',
+  ])
+})
