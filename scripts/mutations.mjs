@@ -23,7 +23,12 @@ const chosen = MUTATIONS.filter(({ name }) => only.length === 0 || only.some((pa
 if (chosen.length === 0) fail('--only fits the name of no mutation')
 
 const copy = mkdtempSync(join(tmpdir(), 'etcd-mirror-mutations-'))
-process.once('exit', () => rmSync(copy, { recursive: true, force: true }))
+let running
+process.once('exit', () => {
+  running?.kill('SIGKILL')
+  rmSync(copy, { recursive: true, force: true, maxRetries: 3 })
+})
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(130))
 for (const name of COPIED) cpSync(join(root, name), join(copy, name), { recursive: true })
 symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
 
@@ -67,6 +72,7 @@ async function failuresOf(files, more = []) {
   const args = ['run', '--project', 'unit', `--testTimeout=${TIMEOUT_MS}`, '--reporter=json', `--outputFile=${report}`]
   const vitest = join(root, 'node_modules/vitest/vitest.mjs')
   const child = spawn(process.execPath, [vitest, ...args, ...more, ...files], { cwd: copy, stdio: 'ignore' })
+  running = child
   await once(child, 'close')
   const results = readReport(report)
   // A file that cannot be loaded is a broken patch and no finding.
