@@ -19,6 +19,10 @@ export interface BenchMirrorOptions {
   /** Options of Node. */
   readonly nodeOptions?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** More fields of `target.files`. */
+  readonly files?: Readonly<Record<string, unknown>>
+  /** Files beside mirror.yaml, by name. */
+  readonly beside?: Readonly<Record<string, string>>
 }
 
 /** The part of `/status` that is of interest here. */
@@ -44,12 +48,23 @@ export class BenchMirror implements AsyncDisposable {
   }
 
   private constructor(options: BenchMirrorOptions, port: number) {
-    const { directory, endpoint, prefix, layout, command, nodeOptions = [], env = {} } = options
+    const {
+      directory,
+      endpoint,
+      prefix,
+      layout,
+      command,
+      nodeOptions = [],
+      env = {},
+      files = {},
+      beside = {},
+    } = options
     this.root = `${directory}/root`
     this.#port = port
     mkdirSync(`${directory}/config`, { recursive: true })
     writeFileSync(`${directory}/config/etcd.conf`, `endpoints: [${endpoint}]\ninsecure-transport: true\n`)
-    const target = `target: { files: { root: ${this.root}, layout: ${layout} } }`
+    for (const [name, text] of Object.entries(beside)) writeFileSync(`${directory}/config/${name}`, text)
+    const target = `target: { files: ${JSON.stringify({ root: this.root, layout, ...files })} }`
     const mirror = `mirrors:\n  - name: ${PREFIX_OF_MIRROR}\n    prefix: ${prefix}\n    ${target}\n`
     writeFileSync(`${directory}/config/mirror.yaml`, mirror)
     const args = ['run', '--config-dir', `${directory}/config`, '--http-bind', `127.0.0.1:${port}`]
@@ -79,6 +94,12 @@ export class BenchMirror implements AsyncDisposable {
     const [facts] = mirrors
     if (facts === undefined) throw new Error('/status names no mirror')
     return facts
+  }
+
+  /** Sum over the series of a metric; 0 when there is none. */
+  async metric(name: string): Promise<number> {
+    const lines = (await this.#get('/metrics')).split('\n').filter((line) => line.startsWith(`${name}{`))
+    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0)
   }
 
   /** Resolves once `/readyz` says yes. */

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { Etcd3 } from 'etcd3'
 import { type EtcdServer, startEtcd } from '../test/support/etcd-server.ts'
-import { BenchMirror } from './bench-mirror.ts'
+import { BenchMirror, type BenchMirrorOptions } from './bench-mirror.ts'
 import { type DataSet, load } from './data-set.ts'
 import type { Layout } from './published-tree.ts'
 import type { Row } from './row.ts'
@@ -83,9 +83,9 @@ export class BenchContext {
     { endpoint }: LoadedEtcd,
     { prefix }: DataSet,
     directory: string,
-    probe?: { readonly nodeOptions: readonly string[]; readonly env: Readonly<Record<string, string>> },
+    more?: Pick<BenchMirrorOptions, 'nodeOptions' | 'env' | 'files' | 'beside'>,
   ): Promise<BenchMirror> {
     const { command, layout } = this
-    return await BenchMirror.start({ command, layout, endpoint, prefix, directory, ...probe })
+    return await BenchMirror.start({ command, layout, endpoint, prefix, directory, ...more })
   }
 }

@@ -14,12 +14,23 @@ import { image } from './rows/image.ts'
 import { library } from './rows/library.ts'
 import { live } from './rows/live.ts'
 import { memory } from './rows/memory.ts'
+import { rendering } from './rows/rendering.ts'
 import { responsiveness } from './rows/responsiveness.ts'
 import { restart } from './rows/restart.ts'
 import { throughput } from './rows/throughput.ts'
 import { table } from './table.ts'
 
-const SCENARIOS: readonly Scenario[] = [coldSync, live, throughput, restart, memory, responsiveness, library, image]
+const SCENARIOS: readonly Scenario[] = [
+  coldSync,
+  live,
+  throughput,
+  restart,
+  memory,
+  responsiveness,
+  rendering,
+  library,
+  image,
+]
 /** By others, before we begin: below it a machine is quiet. */
 const QUIET_CORES = 0.15
 const MAX_WAITS = 10

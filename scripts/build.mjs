@@ -57,6 +57,10 @@ async function buildCommand() {
       js: "import { createRequire as __createRequire } from 'node:module'\nconst require = __createRequire(import.meta.url)",
     },
     legalComments: 'none',
+    // A third less to read at every start and to carry in every image. Names stay, for stacks in bug reports.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    plugins: [onlyKubeconfig],
     logLevel: 'error',
     metafile: true,
   }
@@ -82,6 +86,22 @@ async function buildCommand() {
   })
   chmodSync(join(dist, 'bin/etcd-mirror.js'), 0o755)
   return { inputs: { ...command.metafile.inputs, ...worker.metafile.inputs } }
+}
+
+/**
+ * Of Kubernetes' client the command needs what reads a kubeconfig. Its package does not say that its modules have no side
+ * effects, so that all 15 MB of generated API would come along.
+ */
+const onlyKubeconfig = {
+  name: 'only-kubeconfig',
+  setup({ onResolve }) {
+    const client = join(root, 'node_modules/@kubernetes/client-node/dist')
+    onResolve({ filter: /^@kubernetes\/client-node$/ }, () => ({ path: join(client, 'config.js') }))
+    onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {
+      const isOfClient = resolveDir.startsWith(client) && path.endsWith('.js')
+      return isOfClient ? { path: join(resolveDir, path), sideEffects: false } : undefined
+    })
+  },
 }
 
 async function licensesOf(inputs) {

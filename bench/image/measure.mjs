@@ -12,18 +12,22 @@ const GROUPS = '/sys/fs/cgroup'
 const PORT = 9379
 const user = { uid: 65532, gid: 65532 }
 
+const bare = []
 const version = []
 const firstProbe = []
-for (let run = 0; run < runs; run += 1) version.push(await timeOfVersion())
+for (let run = 0; run < runs; run += 1) {
+  bare.push(await timeOf('-e', '0'))
+  version.push(await timeOf(COMMAND, '--version'))
+}
 for (let run = 0; run < runs; run += 1) firstProbe.push(await timeOfFirstProbe(prefixes[0]))
 const idle = await memoryWhenIdle(prefixes[0])
 const limited = []
 for (const prefix of prefixes) limited.push(await limitedSync(prefix))
-console.log(JSON.stringify({ version, firstProbe, idle, limited }))
+console.log(JSON.stringify({ bare, version, firstProbe, idle, limited }))
 
-async function timeOfVersion() {
+async function timeOf(...args) {
   const started = performance.now()
-  const child = spawn(process.execPath, [COMMAND, '--version'], { ...user, stdio: 'ignore' })
+  const child = spawn(process.execPath, args, { ...user, stdio: 'ignore' })
   await once(child, 'close')
   return performance.now() - started
 }

@@ -14,6 +14,8 @@ const MEASURE = join(import.meta.dirname, '../image/measure.mjs')
 
 /** What `measure.mjs` prints: milliseconds, bytes. */
 interface Measured {
+  /** A Node that does nothing. */
+  readonly bare: readonly number[]
   readonly version: readonly number[]
   readonly firstProbe: readonly number[]
   readonly idle: { readonly rss: number; readonly anonymous: number }
@@ -77,11 +79,12 @@ async function fill(machine: Machine, prefix: string, keys: number): Promise<voi
 }
 
 function rowsOf(bytesOverBase: number, measured: Measured, sizes: readonly number[]): readonly Row[] {
-  const { version, firstProbe, idle, limited } = measured
+  const { bare, version, firstProbe, idle, limited } = measured
+  const peer = { name: 'node -e 0', samples: bare }
   const small = 'image, 100m CPU and 128 MiB'
   return [
     makeRow({ name: 'image over its base', unit: 'MB', samples: [bytesOverBase / 1e6], target: { value: 8 } }),
-    makeRow({ name: 'image, --version', unit: 'ms', samples: version, target: { value: 60 } }),
+    makeRow({ name: 'image, --version', unit: 'ms', samples: version, peer, target: { value: 60 } }),
     makeRow({ name: 'image, start → first probe answered', unit: 'ms', samples: firstProbe, target: { value: 200 } }),
     makeRow({ name: 'image, RSS idle, 1000 keys', unit: 'MiB', samples: [idle.rss / MIB], target: { value: 100 } }),
     makeRow({

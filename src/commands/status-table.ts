@@ -24,6 +24,7 @@ export function statusTable(document: StatusDocument, nowMs: number, palette: Pa
     line(HEADINGS, palette.strong, true),
     ...rows.map((row, index) => line(row, paintOf(document.mirrors[index], palette))),
     ...configLines(document, palette),
+    ...compactionLines(document, palette),
   ]
   return `${lines.join('\n')}\n`
 }
@@ -66,4 +67,10 @@ function ageOf(ms: number): string {
   if (seconds < MINUTE_S) return `${seconds}s`
   if (seconds < HOUR_S) return `${Math.floor(seconds / MINUTE_S)}m`
   return seconds < DAY_S ? `${Math.floor(seconds / HOUR_S)}h` : `${Math.floor(seconds / DAY_S)}d`
+}
+
+/** Only what is wrong: periods of hours have little to show. */
+function compactionLines({ compaction }: StatusDocument, { warn }: Palette): readonly string[] {
+  const error = compaction?.lastError
+  return error ? [warn(`auto-compact: ${error.reason}: ${error.message}`)] : []
 }

@@ -56,8 +56,9 @@ export function operatorSink({ config, namespace, owner }: SinkRequest, context:
   }
   if ('secret' in target) return new DataObjectSink({ ...options, target: { kind: 'Secret', options: target.secret } })
   if ('etcdKeys' in target) {
+    const { deletionPolicy } = target.etcdKeys
     const projection = new EtcdKeyProjection(name, prefix.length)
-    return new ManyObjectsSink({ ...options, target: 'EtcdKeys', ...target.etcdKeys, projection })
+    return new ManyObjectsSink({ ...options, target: 'EtcdKeys', deletionPolicy, projection })
   }
   throw new Error(`Cannot write target ${targetKind(target)}: not supported`)
 }

@@ -17,6 +17,7 @@ export async function startClusterStore(series: EtcdSeries): Promise<ClusterStor
 export class ClusterStore implements Store {
   readonly series: EtcdSeries
   readonly etcds: EtcdCluster
+  readonly certificates = undefined
   readonly #fronts: readonly TcpProxy[]
 
   constructor(series: EtcdSeries, cluster: EtcdCluster, fronts: readonly TcpProxy[]) {

@@ -7,6 +7,8 @@ import { JumpingClock } from './jumping-clock.ts'
 import { MemorySink } from './memory-sink.ts'
 import { openClient } from './store-writer.ts'
 
+/** A third of it is how often it proves that its copy is fresh. */
+const MAX_STALENESS_MS = 6000
 const HOUR_MS = 3_600_000
 const UNLIMITED = { maxKeys: 1e9, maxBytes: 1e12, maxValueBytes: 1e9 }
 
@@ -35,7 +37,7 @@ export class EngineUnderTest implements AsyncDisposable {
     this.#mirror = new Mirror({
       ...{ name: 'engine', target: 'memory', prefix: Buffer.from(prefix), rpc: client, sink: this.sink },
       ...{ clock: this.clock, logger: silentLogger, metrics: noMetrics, beat: () => {} },
-      ...{ maxStalenessMs: 0, verifyEveryMs: losesEvents ? 5000 : HOUR_MS, resyncAfterReconnect: false },
+      ...{ maxStalenessMs: MAX_STALENESS_MS, verifyEveryMs: losesEvents ? 5000 : HOUR_MS, resyncAfterReconnect: false },
       keys: { include: ['**'], exclude: [], leased: 'Mirror' },
       limits: UNLIMITED,
       // Everything is deleted on purpose.

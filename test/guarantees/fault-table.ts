@@ -2,7 +2,9 @@ import type { Fault } from './fault.ts'
 import { ALARM_FAULTS } from './faults/alarm.ts'
 import { AUTH_FAULTS } from './faults/auth.ts'
 import { RESTORE_FAULTS } from './faults/back-in-time.ts'
+import { BEHIND_PROXY } from './faults/behind-proxy.ts'
 import { BULK_FAULTS } from './faults/bulk.ts'
+import { CERTIFICATE_FAULTS } from './faults/certificates.ts'
 import { CLUSTER_FAULTS } from './faults/cluster.ts'
 import { COMPACTION_FAULTS } from './faults/compaction.ts'
 import { ENGINE_FAULTS } from './faults/engine.ts'
@@ -18,10 +20,11 @@ export const FAULT_FAMILIES: Readonly<Record<string, readonly Fault[]>> = {
   cluster: CLUSTER_FAULTS,
   bulk: BULK_FAULTS,
   compaction: COMPACTION_FAULTS,
-  restore: RESTORE_FAULTS,
+  restore: [...RESTORE_FAULTS, BEHIND_PROXY],
   alarm: ALARM_FAULTS,
   auth: AUTH_FAULTS,
   engine: ENGINE_FAULTS,
+  certificates: CERTIFICATE_FAULTS,
   volume: VOLUME_FAULTS,
   process: PROCESS_FAULTS,
 }

@@ -22,6 +22,8 @@ export class MemorySink implements Sink {
   delayMs = 0
   /** Whether writes fail, in the middle. */
   isFailing = false
+  /** Whether what becomes visible is not remembered. */
+  isBlind = false
   readonly #seen: SeenTree[] = []
   #entries: ReadonlyMap<string, Digest> = new Map()
   #position: Position | undefined
@@ -30,6 +32,11 @@ export class MemorySink implements Sink {
 
   get seen(): readonly SeenTree[] {
     return this.#seen
+  }
+
+  /** What is visible now. */
+  get entries(): ReadonlyMap<string, Digest> {
+    return this.#entries
   }
 
   async open(): Promise<OpenedSink> {
@@ -81,7 +88,8 @@ export class MemorySink implements Sink {
     this.#entries = entries
     this.#position = position
     this.#published = { revision, epoch }
-    this.#seen.push({ ...this.#nextName(revision), entries, emptyDirectories: [] })
+    const name = this.#nextName(revision)
+    if (!this.isBlind) this.#seen.push({ ...name, entries, emptyDirectories: [] })
     return {
       written: 1,
       removed: 0,

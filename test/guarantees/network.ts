@@ -12,8 +12,8 @@ export class Network implements AsyncDisposable {
     this.proxies = proxies
   }
 
-  get endpoints(): readonly string[] {
-    return this.proxies.map(({ endpoint }) => endpoint)
+  get ports(): readonly number[] {
+    return this.proxies.map(({ port }) => port)
   }
 
   each(act: (proxy: TcpProxy) => void): void {

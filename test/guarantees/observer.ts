@@ -78,12 +78,17 @@ export class Observer implements AsyncDisposable {
 
   async #follow(signal: AbortSignal): Promise<void> {
     const duplex = await this.#client.watch({ signal })
-    duplex.create({ ...EVERYTHING, startRevision: this.#seen + 1 })
-    for await (const { events, canceled, cancelReason } of duplex.responses) {
+    duplex.create({ ...EVERYTHING, startRevision: this.#seen + 1, fragment: true })
+    let pieces: readonly WatchEvent[] = []
+    for await (const { events, fragment, canceled, cancelReason } of duplex.responses) {
       if (canceled) throw new Error(`canceled: ${cancelReason}`)
       // What was on its way when the store went back belongs to the history that was.
       if (signal.aborted) return
-      this.#take(events)
+      pieces = [...pieces, ...events]
+      // More of the same revisions is on its way.
+      if (fragment) continue
+      this.#take(pieces)
+      pieces = []
     }
   }
 

@@ -24,21 +24,25 @@ export async function openArena(store: Store, random: Random): Promise<OpenArena
   stack.use(store)
   const scratch = stack.use(await makeTempDir('guarantees'))
   const network = stack.use(await Network.inFrontOf(store.clientPorts))
-  const credentials = stack.use(await writeCredentials())
-  const direct = { endpoints: store.clientPorts.map((port) => `http://127.0.0.1:${port}`), ...credentials.root }
-  const broken = { endpoints: network.endpoints, ...credentials.reader }
+  const { certificates } = store
+  const credentials = stack.use(await writeCredentials(certificates !== undefined))
+  const endpoints = (ports: readonly number[]) =>
+    ports.map((port) => `${certificates ? 'https' : 'http'}://127.0.0.1:${port}`)
+  const direct = { endpoints: endpoints(store.clientPorts), ...credentials.root, ...certificates?.steadyConf }
+  const broken = { endpoints: endpoints(network.ports), ...credentials.reader }
+  const conf = { ...broken, ...certificates?.steadyConf }
   const timeline = new Timeline()
   const observer = stack.use(await Observer.open(direct, PREFIX, timeline))
   const writer = stack.use(await StoreWriter.open(direct, PREFIX, timeline))
   await eventually(() => writer.put(LASTING_KEY, Buffer.from('from the beginning')), { timeoutMs: 60_000 })
   const verifyEvery = store.losesEvents ? '5s' : '1h'
-  const mirror = stack.use(await MirrorUnderTest.make({ conf: broken, prefix: PREFIX, verifyEvery }))
+  const mirror = stack.use(
+    await MirrorUnderTest.make({ conf: { ...broken, ...certificates?.mirrorConf }, prefix: PREFIX, verifyEvery }),
+  )
   mirror.start()
   const readers = stack.use(new Readers(mirror.root, random.fork('readers')))
-  const stream = stack.use(await StreamRecorder.open(broken, PREFIX))
-  const engine = stack.use(
-    await EngineUnderTest.start({ conf: broken, prefix: PREFIX, losesEvents: store.losesEvents }),
-  )
+  const stream = stack.use(await StreamRecorder.open(conf, PREFIX))
+  const engine = stack.use(await EngineUnderTest.start({ conf, prefix: PREFIX, losesEvents: store.losesEvents }))
   const workload = stack.use(new Workload(writer, random.fork('workload')))
   const all = stack.move()
   return {

@@ -21,7 +21,8 @@ export class PatientReader implements AsyncDisposable {
   readonly #violations: string[] = []
   readonly #loop: Promise<void>
   #reads = 0
-  #removals = 0
+  #discarded = 0
+  #isBlind = false
   #isStopped = false
 
   constructor(root: string, graceMs: number, random: Random) {
@@ -44,9 +45,15 @@ export class PatientReader implements AsyncDisposable {
     return this.#violations
   }
 
-  /** The root was taken away as a whole: what is being read now proves nothing. */
-  rootWasRemoved(): void {
-    this.#removals += 1
+  /** What is seen from now on proves nothing, until this is called with false. */
+  setBlind(isBlind: boolean): void {
+    this.#isBlind = isBlind
+    this.discard()
+  }
+
+  /** What is being read now proves nothing. */
+  discard(): void {
+    this.#discarded += 1
   }
 
   async stop(): Promise<void> {
@@ -67,8 +74,8 @@ export class PatientReader implements AsyncDisposable {
 
   async #read(): Promise<void> {
     const started = performance.now()
-    const removals = this.#removals
-    const isVoid = () => performance.now() - started >= this.#graceMs || removals !== this.#removals
+    const discarded = this.#discarded
+    const isVoid = () => performance.now() - started >= this.#graceMs || discarded !== this.#discarded || this.#isBlind
     const name = currentName(this.#root)
     if (name === undefined) return
     const tree = join(this.#root, '.revisions', name)

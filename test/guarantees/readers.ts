@@ -21,7 +21,14 @@ export class Readers implements AsyncDisposable {
   /** To be called in the same turn of the event loop as the removal. */
   rootWasRemoved(): void {
     this.recorder.rootWasRemoved()
-    this.patient.rootWasRemoved()
+    this.patient.discard()
+  }
+
+  /** Runs `work` without looking. */
+  async whileBlind(work: () => Promise<void>): Promise<void> {
+    this.#setBlind(true)
+    await work()
+    this.#setBlind(false)
   }
 
   /** Rejects with what went wrong in reading. */
@@ -31,5 +38,10 @@ export class Readers implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.recorder[Symbol.asyncDispose](), this.patient[Symbol.asyncDispose]()])
+  }
+
+  #setBlind(isBlind: boolean): void {
+    this.recorder.setBlind(isBlind)
+    this.patient.setBlind(isBlind)
   }
 }

@@ -30,7 +30,7 @@ export async function awaitRest({ mirror, writer, stream, engine }: Arena, value
 /** How it stands at the end. */
 export async function seenEnd({ mirror, writer, engine }: Arena, complaints: readonly string[]): Promise<SeenEnd> {
   const tree = readTree(mirror.root)
-  const engineEntries = engine.sink.seen.at(-1)?.entries ?? new Map()
+  const engineEntries = engine.sink.entries
   return {
     tree: tree && seenTree(tree),
     engine: engineEntries,

@@ -1,3 +1,4 @@
+import { Certificates } from './certificates.ts'
 import { startClusterStore } from './cluster-store.ts'
 import { startSingleStore } from './single-store.ts'
 import type { Store } from './store.ts'
@@ -8,6 +9,7 @@ export const STORE_KINDS = {
   'etcd-3.5': () => startSingleStore('3.5'),
   'etcd-3.6': () => startSingleStore('3.6'),
   'etcd-3.7': () => startSingleStore('3.7'),
+  'tls-3.6': async () => startSingleStore('3.6', await Certificates.make()),
   'cluster-3.6': () => startClusterStore('3.6'),
 } as const satisfies Readonly<Record<string, () => Promise<Store>>>
 

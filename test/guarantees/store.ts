@@ -1,6 +1,7 @@
 import type { EtcdSeries } from '../rig/ensure.mjs'
 import type { EtcdServer } from '../support/etcd-server.ts'
 import type { EtcdctlOptions } from '../support/etcdctl.ts'
+import type { Certificates } from './certificates.ts'
 import type { ClusterStore } from './cluster-store.ts'
 
 /** The etcd of a round, as faults see it: one member, or several. */
@@ -14,6 +15,8 @@ export interface Store extends AsyncDisposable {
   readonly clientPorts: readonly number[]
   /** Members that can be frozen, killed and started one by one. */
   readonly members: readonly EtcdServer[]
+  /** undefined = without TLS. */
+  readonly certificates: Certificates | undefined
   /** undefined = one member alone. */
   readonly cluster: ClusterStore | undefined
   /** etcdctl against the first member that answers, tried until one does. What was done before counts as done. */

@@ -24,6 +24,8 @@ export class StreamRecorder implements AsyncDisposable {
   readonly #prefix: Buffer
   readonly #stop = new AbortController()
   readonly #streams: OpenStream[] = []
+  #stretchStop = new AbortController()
+  #isAway = false
   readonly #loop: Promise<void>
 
   static async open(conf: Readonly<Record<string, unknown>>, prefix: string): Promise<StreamRecorder> {
@@ -51,6 +53,14 @@ export class StreamRecorder implements AsyncDisposable {
     )
   }
 
+  /** Ends the stretch, runs `work`, and begins another one. */
+  async whileAway(work: () => Promise<void>): Promise<void> {
+    this.#isAway = true
+    this.#stretchStop.abort()
+    await work()
+    this.#isAway = false
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
     await this.#loop
@@ -60,7 +70,9 @@ export class StreamRecorder implements AsyncDisposable {
   async #record(): Promise<void> {
     const { signal } = this.#stop
     while (!signal.aborted) {
-      await this.#stretch(signal).catch(() => undefined)
+      this.#stretchStop = new AbortController()
+      const either = AbortSignal.any([signal, this.#stretchStop.signal])
+      if (!this.#isAway) await this.#stretch(either).catch(() => undefined)
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
     }
   }

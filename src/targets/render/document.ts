@@ -1,37 +1,37 @@
-import { compileGlob } from '../../util/glob.ts'
 import { decodeValue } from './decode-value.ts'
 import { LINE_SYNTAXES, type LineSyntax, lineValue, OBJECT_SYNTAXES, refuseUnsayable } from './document-text.ts'
 import type { KeyEntry } from './key-entry.ts'
 import { KeyFault } from './key-fault.ts'
+import { KeyFilter } from './key-filter.ts'
 import { Nesting } from './nest.ts'
 import type { DocumentOptions, ValueForm } from './options.ts'
 import type { Output, RenderContext } from './output.ts'
 import type { Plain } from './plain.ts'
 import { renderFailure } from './render-failure.ts'
 
-type Match = (key: string) => boolean
-
 /** A file that holds many keys. The same keys make the same bytes, in whatever order they came. */
 export class Document implements Output {
   readonly file: string
   readonly #options: DocumentOptions
-  readonly #keys: readonly Match[]
-  readonly #rules: readonly { readonly keys: readonly Match[]; readonly as: ValueForm }[]
+  readonly #keys: KeyFilter
+  readonly #rules: readonly { readonly keys: KeyFilter; readonly as: ValueForm }[]
+  /** What values became that are more than text: most of them are as they were at the last change. */
+  readonly #decoded = new WeakMap<KeyEntry, Plain>()
 
   constructor(options: DocumentOptions) {
     this.file = options.file
     this.#options = options
-    this.#keys = options.keys.map(compileGlob)
-    this.#rules = options.values.map(({ keys, as }) => ({ keys: keys.map(compileGlob), as }))
+    this.#keys = new KeyFilter(options.keys)
+    this.#rules = options.values.map(({ keys, as }) => ({ keys: new KeyFilter(keys), as }))
   }
 
   reads(key: string): boolean {
-    return this.#keys.some((matches) => matches(key))
+    return this.#keys.matches(key)
   }
 
   async render({ entries }: RenderContext): Promise<Buffer> {
     const { syntax } = this.#options
-    const mine = entries.filter(({ text }) => this.reads(text))
+    const mine = this.#keys.select(entries)
     const lines = LINE_SYNTAXES[syntax]
     return Buffer.from(lines === undefined ? this.#renderObject(mine) : this.#renderLines(mine, lines))
   }
@@ -71,9 +71,12 @@ export class Document implements Output {
   #valueOf(entry: KeyEntry): Plain {
     return this.#about(entry, () => {
       if (!entry.isText) throw new KeyFault('is no UTF-8 text itself', 'Leave the key out by "keys".')
-      const form = this.#rules.find(({ keys }) => keys.some((matches) => matches(entry.text)))?.as ?? 'Text'
+      const form = this.#rules.find(({ keys }) => keys.matches(entry.text))?.as ?? 'Text'
+      const known = form === 'Text' ? undefined : this.#decoded.get(entry)
+      if (known !== undefined) return known
       const value = decodeValue(entry.value ?? Buffer.alloc(0), form)
       refuseUnsayable(value, this.#options.syntax)
+      if (form !== 'Text') this.#decoded.set(entry, value)
       return value
     })
   }

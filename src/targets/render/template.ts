@@ -1,4 +1,4 @@
-import { compileGlob } from '../../util/glob.ts'
+import { KeyFilter } from './key-filter.ts'
 import type { TemplateOptions } from './options.ts'
 import type { Output, RenderContext } from './output.ts'
 import type { TemplateEngine } from './template-engine.ts'
@@ -8,21 +8,20 @@ export class Template implements Output {
   readonly file: string
   readonly #options: TemplateOptions
   readonly #engine: TemplateEngine
-  readonly #keys: readonly ((key: string) => boolean)[]
+  readonly #keys: KeyFilter
 
   constructor(options: TemplateOptions, engine: TemplateEngine) {
     this.file = options.file
     this.#options = options
     this.#engine = engine
-    this.#keys = options.keys.map(compileGlob)
+    this.#keys = new KeyFilter(options.keys)
   }
 
   reads(key: string): boolean {
-    return this.#keys.some((matches) => matches(key))
+    return this.#keys.matches(key)
   }
 
   render(context: RenderContext): Promise<Buffer> {
-    const entries = context.entries.filter(({ text }) => this.reads(text))
-    return this.#engine.render(this.#options, { ...context, entries })
+    return this.#engine.render(this.#options, { ...context, entries: this.#keys.select(context.entries) })
   }
 }

@@ -9,9 +9,14 @@ type Alarm = 'NOSPACE' | 'CORRUPT'
 
 /** Alarms, by which etcd refuses writes (no space) or everything (corrupt) until they are disarmed. */
 export const ALARM_FAULTS: readonly Fault[] = [
-  { name: 'NOSPACE alarm', strike: (arena, random) => alarm(arena, random, 'NOSPACE') },
-  { name: 'CORRUPT alarm', strike: (arena, random) => alarm(arena, random, 'CORRUPT') },
+  { name: 'NOSPACE alarm', suits: isPlain, strike: (arena, random) => alarm(arena, random, 'NOSPACE') },
+  { name: 'CORRUPT alarm', suits: isPlain, strike: (arena, random) => alarm(arena, random, 'CORRUPT') },
 ]
+
+/** The gateway is asked in plain text. */
+function isPlain({ store }: Arena): boolean {
+  return store.certificates === undefined
+}
 
 async function alarm({ store }: Arena, random: Random, kind: Alarm): Promise<void> {
   await eventually(() => raise(random.pick(store.members), kind), { timeoutMs: 60_000 })

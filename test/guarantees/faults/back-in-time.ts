@@ -23,7 +23,7 @@ export const RESTORE_FAULTS: readonly Fault[] = [
   { name: 'reset between two pages', strike: betweenPages },
 ]
 
-interface Snapshot {
+export interface Snapshot {
   readonly path: string
   readonly revision: number
 }
@@ -33,7 +33,7 @@ async function restored(
   random: Random,
   { overtakes, bump = 0 }: { readonly overtakes: boolean; readonly bump?: number },
 ): Promise<void> {
-  const snapshot = await save(arena)
+  const snapshot = await saveSnapshot(arena)
   await sleep(random.int(100, 1500))
   const former = await goBack(arena, snapshot, { bump, hide: () => arena.network.disconnect() })
   if (overtakes) await overtake(arena, former)
@@ -42,7 +42,7 @@ async function restored(
 
 async function betweenPages(arena: Arena, random: Random): Promise<void> {
   const { network, mirror } = arena
-  const snapshot = await save(arena)
+  const snapshot = await saveSnapshot(arena)
   await withManyKeys(arena, MANY_KEYS, async () => {
     network.each((proxy) => proxy.limit(60_000))
     mirror.signal('SIGHUP')
@@ -52,13 +52,14 @@ async function betweenPages(arena: Arena, random: Random): Promise<void> {
   })
 }
 
-async function save(arena: Arena): Promise<Snapshot> {
+/** Of the store as it is now. */
+export async function saveSnapshot(arena: Arena): Promise<Snapshot> {
   const path = await freshPath(arena, 'snapshot')
   return { path, revision: await arena.store.saveSnapshot(path) }
 }
 
-/** Resolves with the revision that the store had before. */
-async function goBack(
+/** Nothing is written meanwhile, and after `hide` nothing seen. Resolves with the revision that the store had before. */
+export async function goBack(
   { store, workload, writer, observer, timeline }: Arena,
   { path, revision }: Snapshot,
   { bump = 0, hide }: { readonly bump?: number; readonly hide: () => void },
@@ -76,7 +77,8 @@ async function goBack(
   })
 }
 
-async function overtake({ writer }: Arena, former: number): Promise<void> {
+/** Resolves once the store is beyond what it was. */
+export async function overtake({ writer }: Arena, former: number): Promise<void> {
   await eventually(async () => {
     if ((await writer.head()) <= former) throw new Error('The store has not overtaken what it was')
   }, PATIENCE)

@@ -45,7 +45,7 @@ export async function buildOwnImage(machine: Machine): Promise<BuiltImage> {
   }
   await bud(machine, name, ['/data/build/context'])
   const archive = await push(machine, name, 'etcd-mirror')
-  return { name, archive, bytesOverBase: (await sizeOf(machine, name)) - (await sizeOf(machine, base)) }
+  return { name, archive, bytesOverBase: await bytesOfOwnLayers(machine, name, base) }
 }
 
 /** Puts the files of an image below `/data/unpacked`; resolves with that path. */
@@ -101,14 +101,16 @@ async function push(machine: Machine, name: string, file: string): Promise<strin
   return archive
 }
 
-async function sizeOf(machine: Machine, name: string): Promise<number> {
-  const described = await machine.exec([...BUILDAH, 'images', '--json', name])
-  const [image] = JSON.parse(described) as [{ size: string }]
-  return parseSize(image.size)
+/** buildah rounds to megabytes, so the files are counted. */
+async function bytesOfOwnLayers(machine: Machine, name: string, base: string): Promise<number> {
+  const sizes = await Promise.all([name, base].map((image) => bytesOfFiles(machine, image)))
+  return (sizes[0] ?? 0) - (sizes[1] ?? 0)
 }
 
-/** `184 MB`, as buildah prints it. */
-function parseSize(text: string): number {
-  const [number, unit = ''] = text.split(' ')
-  return Number(number) * ({ KB: 1e3, MB: 1e6, GB: 1e9 }[unit] ?? 1)
+async function bytesOfFiles(machine: Machine, name: string): Promise<number> {
+  const container = (await machine.exec([...BUILDAH, 'from', '--pull-never', name])).trim()
+  const mounted = (await machine.exec([...BUILDAH, 'mount', container])).trim()
+  const counted = await machine.exec(['du', '-sb', mounted])
+  await machine.exec([...BUILDAH, 'rm', container])
+  return Number.parseInt(counted, 10)
 }

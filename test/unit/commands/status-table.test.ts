@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { paletteFor } from '../../../src/commands/palette.ts'
 import { statusTable } from '../../../src/commands/status-table.ts'
 import { statusDocument } from '../../../src/server/status-document.ts'
-import type { ConfigStatus } from '../../../src/server/status-report.ts'
+import type { ConfigStatus, StatusReport } from '../../../src/server/status-report.ts'
 import { failure, mirrorStatus } from '../server/mirror-status-sample.ts'
 
 const NOW_MS = Date.UTC(2026, 0, 2, 3, 4, 11)
@@ -13,12 +13,13 @@ function table(
   mirrors: Parameters<typeof mirrorStatus>[0][],
   config = CONFIG,
   palette = paletteFor(terminal, { NO_COLOR: '1' }),
+  compaction: StatusReport['compaction'] = undefined,
 ) {
   const report = {
     version: '1.2.3',
     startedAt: new Date(0),
     config,
-    compaction: undefined,
+    compaction,
     mirrors: mirrors.map(mirrorStatus),
   }
   return statusTable(statusDocument(report, { showKeyNames: true }), NOW_MS, palette)
@@ -53,6 +54,16 @@ test('statusTable says below the mirrors what is wrong with the configuration', 
   }
   expect(table([{}], config)).toContain('\nThe configuration is the one that was accepted last')
   expect(table([{}], config)).toContain('\nconfiguration: mirror.yaml:3: mirrors: bad\n')
+})
+
+test('statusTable says below the mirrors what is wrong with auto-compact, and nothing while it works', () => {
+  const known = { phase: 'Denied', periodMs: 3_600_000, compactedRevision: 0, lastCompactionMs: undefined } as const
+  const lastError = { reason: 'PermissionDenied', message: 'Cannot compact etcd', hint: undefined, atMs: 0 }
+  const plain = paletteFor(terminal, { NO_COLOR: '1' })
+  const below = (compaction: StatusReport['compaction']) =>
+    table([{}], CONFIG, plain, compaction).trimEnd().split('\n').slice(2)
+  expect(below({ ...known, lastError })).toEqual(['auto-compact: PermissionDenied: Cannot compact etcd'])
+  expect(below({ ...known, phase: 'Waiting', lastError: undefined })).toEqual([])
 })
 
 test('paletteFor colours a terminal only, and not with NO_COLOR', () => {

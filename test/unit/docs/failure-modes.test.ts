@@ -35,6 +35,14 @@ test('docs/failure-modes.md names exactly the phases of a mirror', () => {
   expect(new Page('', list).codes).toEqual(unionOf('src/mirror/mirror-status.ts', 'MirrorPhase'))
 })
 
+test('docs/compaction.md names exactly the phases of the periodic compaction, and log lines that the code writes', () => {
+  const page = Page.read('docs/compaction.md')
+  const phases = page.section('What tells').rows.map(([phase = '']) => phase.replaceAll('`', ''))
+  expect(phases).toEqual(unionOf('src/compactor/compaction-status.ts', 'CompactionPhase'))
+  const [, logged = ''] = /^- The log: (.*?)\.$/ms.exec(page.text) ?? []
+  expect(new Page('', logged).codes.filter((line) => !sources.includes(line))).toEqual([])
+})
+
 test('docs/failure-modes.md has a row for every error code of the target, of the guards and of the fallback', () => {
   const codes = [
     ...unionOf('src/mirror/sink-error.ts', 'SinkErrorCode'),
