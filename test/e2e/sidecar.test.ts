@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Cluster, startCluster } from '../support/cluster/cluster.ts'
+import { restartKubelet } from '../support/cluster/kubernetes.ts'
 import { EtcdOfPods } from './etcd-of-pods.ts'
 import { PodNamespace } from './pod-namespace.ts'
 
@@ -71,7 +72,15 @@ describe.concurrent('the native sidecar', () => {
     await own.killSidecar(pod)
     expect(await greeting(own)).toBe('hello')
     expect(await own.isReady(pod)).toBe(true)
+
+    // Scaled up meanwhile: the new pod waits, and says what for.
+    await own.apply(file, (manifest) => manifest.replaceAll('native-sidecar', 'scaled-up'))
+    await own.eventually(async () =>
+      expect(await own.mirror('scaled-up')).toMatchObject({ published: false, lastError: { reason: 'Unavailable' } }),
+    )
+    expect(await own.isReady('scaled-up')).toBe(false)
     await other.restart()
+    await own.ready('scaled-up')
     await other.put(`${own.prefix}greeting`, 'etcd is back')
     await own.eventually(async () => expect(await greeting(own)).toBe('etcd is back'))
     expect(await own.get(pod, 9379, '/metrics')).not.toMatch(RESYNCS)
@@ -179,6 +188,18 @@ test.concurrent('a volume with fsGroup keeps its files over two restarts: none i
     expect(withoutMode(await files())).toBe(withoutMode(first))
     expect((await own.mirror('native-sidecar')).lastPublishedAt).toBe(null)
   }
+})
+
+test('a kubelet that is restarted disturbs neither the sidecar nor its copy', async () => {
+  const own = await namespace('kubelet')
+  await own.apply('native-sidecar.yaml')
+  const { initContainerStatuses: before } = await own.ready('native-sidecar')
+  await restartKubelet(cluster.machine)
+  await etcd.put(`${own.prefix}greeting`, 'hello again')
+  const greeting = () => own.get('native-sidecar', 8080, '/mirror/app/current/greeting')
+  await own.eventually(async () => expect(await greeting()).toBe('hello again'))
+  const { initContainerStatuses: after } = await own.ready('native-sidecar')
+  expect(after?.map(({ containerID }) => containerID)).toEqual(before?.map(({ containerID }) => containerID))
 })
 
 /** The kubelet gives files of a volume to the group, which is no rewriting. */

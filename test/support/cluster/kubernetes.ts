@@ -32,6 +32,18 @@ export async function startKubernetes(machine: Machine, archives: readonly strin
   }, SLOWLY)
 }
 
+/** Kills the kubelet and starts it again; resolves once the node is ready. Containers go on meanwhile. */
+export async function restartKubelet(machine: Machine): Promise<void> {
+  await machine.exec(['pkill', '-KILL', '-x', 'kubelet'])
+  await machine.exec(['kubectl', 'delete', 'lease', '-n', 'kube-node-lease', '127.0.0.1'])
+  machine.serve(kubelet())
+  await eventually(async () => {
+    const found = await machine.exec(['kubectl', 'get', 'lease', '-n', 'kube-node-lease', '127.0.0.1', '--no-headers'])
+    const nodes = await machine.exec(['kubectl', 'get', 'nodes', '--no-headers'])
+    if (!/ Ready /.test(nodes)) throw new Error(`The node is not ready: ${found}${nodes}`)
+  }, SLOWLY)
+}
+
 async function writeFiles(machine: Machine): Promise<void> {
   const directory = join(machine.data, 'kubernetes')
   await mkdir(directory, { recursive: true })
