@@ -1,8 +1,10 @@
 import type { EtcdMirrorStatus } from '../config/resource-status.ts'
 import { targetKind } from '../config/target-options.ts'
+import type { KubeClient } from '../kube/kube-client.ts'
 import type { KubeObject, OwnerReference } from '../kube/kube-object.ts'
 import { apiVersionOf } from '../kube/kube-resource.ts'
 import type { MirrorStatus } from '../mirror/mirror-status.ts'
+import { SinkError } from '../mirror/sink-error.ts'
 import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
 import { isAllowed } from './allow.ts'
 import { sameConditions, toConditions } from './conditions.ts'
@@ -15,19 +17,28 @@ import { ETCD_MIRRORS } from './operator-resources.ts'
 import { OPERATOR_TARGETS } from './operator-sink.ts'
 import type { ResourceCache } from './resource-cache.ts'
 import type { SharedConnection } from './shared-connection.ts'
+import { sidecarConfigName, writeSidecarConfig } from './sidecar-config.ts'
 import type { StatusWriter } from './status-writer.ts'
 
 export interface MirrorReconcilerOptions {
+  readonly client: KubeClient
   readonly mirrors: ResourceCache
   readonly namespaces: ResourceCache
-  /** Whether a connection resource of this kind and key is there. */
-  readonly hasConnection: (kind: ConnectionRef['kind'], key: string) => boolean
+  /** The connection resource of this kind and key; undefined = there is none. */
+  readonly connectionResource: (kind: ConnectionRef['kind'], key: string) => KubeObject | undefined
   readonly connections: Connections
   readonly runner: MirrorRunner
   readonly statuses: StatusWriter<EtcdMirrorStatus>
 }
 
 const RESYNC = 'etcdmirror.dev/resync'
+/** How often what was rendered for sidecars is looked at. */
+const RENDERED_MS = 300_000
+
+interface UsableConnection {
+  readonly shared: SharedConnection
+  readonly resource: KubeObject
+}
 
 type Refusal = Extract<MirrorFacts, { kind: 'refused' }>
 
@@ -47,10 +58,11 @@ export class MirrorReconciler {
       statuses.forget(key)
       return undefined
     }
-    const facts = await this.#bringAbout(key, resource)
+    const facts = await this.#bringAbout(key, resource, signal)
     if (facts === undefined) return undefined
-    if (facts.kind === 'refused') await runner.stop(key)
-    return await this.#report(key, resource, facts, signal)
+    if (facts.kind !== 'running') await runner.stop(key)
+    const againMs = await this.#report(key, resource, facts, signal)
+    return facts.kind === 'rendered' ? RENDERED_MS : againMs
   }
 
   /** Whether the conditions that stand in the resource are not those of now any more. Cheap. */
@@ -67,15 +79,15 @@ export class MirrorReconciler {
   }
 
   /** undefined = its connection was not looked at yet: that will call again. */
-  async #bringAbout(key: string, resource: KubeObject): Promise<MirrorFacts | undefined> {
+  async #bringAbout(key: string, resource: KubeObject, signal: AbortSignal): Promise<MirrorFacts | undefined> {
     const { runner } = this.#options
     const request = mirrorRequest(resource)
     if (request.kind === 'invalid') return refused('InvalidSpec', request.message)
-    if (request.kind === 'files') return refused('NotSupported', 'spec.target.files is not rendered by this version')
-    const { config } = request
-    const prefix = config.prefix.toString('utf8')
+    const prefix = request.kind === 'files' ? request.prefix : request.config.prefix.toString('utf8')
     const connection = this.#connectionOf(request.connection, resource, prefix)
     if (connection === undefined || 'kind' in connection) return connection
+    if (request.kind === 'files') return await this.#renderFiles(resource, request.connection, connection, signal)
+    const { config } = request
     const unsupported = unsupportedTarget(targetKind(config.target))
     if (unsupported !== undefined) return unsupported
     const { namespace = '' } = resource.metadata
@@ -89,16 +101,36 @@ export class MirrorReconciler {
     return status && { kind: 'running', status }
   }
 
-  #connectionOf(
+  /** Sidecars make the files: what they need to know goes into a ConfigMap. */
+  async #renderFiles(
+    mirror: KubeObject,
     ref: ConnectionRef,
-    { metadata }: KubeObject,
-    prefix: string,
-  ): { readonly shared: SharedConnection } | Refusal | undefined {
-    const { connections, hasConnection, namespaces } = this.#options
+    { shared, resource }: UsableConnection,
+    signal: AbortSignal,
+  ): Promise<MirrorFacts> {
+    const { tls, username } = shared.etcd
+    if (ref.kind === 'ClusterEtcdConnection' && (tls?.caFile ?? tls?.certFile ?? username) !== undefined) {
+      const message = `${ref.kind} "${ref.name}" has Secrets, which sidecars of other namespaces cannot mount`
+      return refused('NotSupported', message)
+    }
+    const request = { mirror, connection: resource, etcd: shared.etcd, owner: ownerOf(mirror) }
+    try {
+      await writeSidecarConfig(this.#options.client, request, signal)
+    } catch (error) {
+      if (error instanceof SinkError) return refused('Foreign', error.message)
+      throw error
+    }
+    const name = sidecarConfigName(mirror.metadata.name)
+    return { kind: 'rendered', message: `The configuration for sidecars is in ConfigMap "${name}".` }
+  }
+
+  #connectionOf(ref: ConnectionRef, { metadata }: KubeObject, prefix: string): UsableConnection | Refusal | undefined {
+    const { connections, connectionResource, namespaces } = this.#options
     const { namespace = '' } = metadata
     const key = connectionKey(ref, namespace)
     const name = `${ref.kind} "${ref.name}"`
-    if (!hasConnection(ref.kind, key)) return refused('ConnectionNotFound', `${name} does not exist`)
+    const connection = connectionResource(ref.kind, key)
+    if (connection === undefined) return refused('ConnectionNotFound', `${name} does not exist`)
     const state = connections.get(key)
     if (state === undefined) return undefined
     if (ref.kind === 'ClusterEtcdConnection') {
@@ -108,7 +140,7 @@ export class MirrorReconciler {
         return refused('NotAllowed', message)
       }
     }
-    if (state.shared !== undefined) return { shared: state.shared }
+    if (state.shared !== undefined) return { shared: state.shared, resource: connection }
     return refused('ConnectionNotReady', `${name}: ${state.fault?.message ?? 'it cannot be used yet'}`)
   }
 
@@ -122,7 +154,7 @@ export class MirrorReconciler {
       resource: ETCD_MIRRORS,
       object,
       findings: mirrorFindings(facts),
-      facts: isRunning ? factsOf(facts.status) : {},
+      facts: isRunning ? factsOf(facts.status) : renderedFacts(facts, object),
       passing: isRunning ? syncTimeOf(facts.status) : {},
       urgent: isRunning && wanted !== undefined ? { lastHandledResync: wanted } : {},
       signal,
@@ -143,6 +175,10 @@ function factsOf(status: MirrorStatus): Partial<EtcdMirrorStatus> {
 
 function syncTimeOf({ lastKnownEqualMs }: MirrorStatus): Partial<EtcdMirrorStatus> {
   return lastKnownEqualMs === undefined ? {} : { lastSyncTime: isoSeconds(lastKnownEqualMs) }
+}
+
+function renderedFacts({ kind }: MirrorFacts, { metadata }: KubeObject): Partial<EtcdMirrorStatus> {
+  return kind === 'rendered' ? { target: `configMap/${sidecarConfigName(metadata.name)}` } : {}
 }
 
 function revisionOf({ published, publishedRevision }: MirrorStatus): number | undefined {

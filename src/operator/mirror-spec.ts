@@ -10,7 +10,7 @@ import { specFaults } from './spec-faults.ts'
 export type MirrorRequest =
   | { readonly kind: 'mirror'; readonly connection: ConnectionRef; readonly config: MirrorConfig }
   /** Sidecars make the files. */
-  | { readonly kind: 'files'; readonly connection: ConnectionRef }
+  | { readonly kind: 'files'; readonly connection: ConnectionRef; readonly prefix: string }
   | { readonly kind: 'invalid'; readonly message: string }
 
 export type ConnectionRef = EtcdMirrorSpec['connectionRef']
@@ -34,7 +34,7 @@ export function mirrorRequest({ metadata, spec }: KubeObject): MirrorRequest {
   if (wanted === undefined || others.length > 0) {
     return { kind: 'invalid', message: `spec.target: must hold exactly one of: ${Object.keys(TARGETS).join(', ')}` }
   }
-  if (wanted === 'files') return { kind: 'files', connection: connectionRef }
+  if (wanted === 'files') return { kind: 'files', connection: connectionRef, prefix: rest.prefix }
   const config = toMirrorConfig({ ...rest, name: metadata.name, target: wanted })
   return { kind: 'mirror', connection: connectionRef, config }
 }

@@ -4,6 +4,8 @@ import type { KubeClient } from '../kube/kube-client.ts'
 import type { OwnerReference } from '../kube/kube-object.ts'
 import type { Sink } from '../mirror/sink.ts'
 import { DataObjectSink } from '../targets/objects/data-object-sink.ts'
+import { EtcdKeyProjection } from '../targets/objects/etcd-key-projection.ts'
+import { ManyObjectsSink } from '../targets/objects/many-objects-sink.ts'
 import type { ObjectSinkOptions } from '../targets/objects/target-session.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
@@ -27,7 +29,7 @@ export interface OperatorSinkContext {
 }
 
 /** The targets that {@link operatorSink} can make. */
-export const OPERATOR_TARGETS: ReadonlySet<string> = new Set(['configMap', 'secret'])
+export const OPERATOR_TARGETS: ReadonlySet<string> = new Set(['configMap', 'secret', 'etcdKeys'])
 
 /**
  * What writes the target of one EtcdMirror: without a Lease of its own, because the leader alone runs mirrors. Throws for a
@@ -53,5 +55,10 @@ export function operatorSink({ config, namespace, owner }: SinkRequest, context:
     return new DataObjectSink({ ...options, target: { kind: 'ConfigMap', options: target.configMap } })
   }
   if ('secret' in target) return new DataObjectSink({ ...options, target: { kind: 'Secret', options: target.secret } })
+  if ('etcdKeys' in target) {
+    const { deletionPolicy } = target.etcdKeys
+    const projection = new EtcdKeyProjection(name, prefix.length)
+    return new ManyObjectsSink({ ...options, target: 'EtcdKeys', deletionPolicy, projection })
+  }
   throw new Error(`Cannot write target ${targetKind(target)}: not supported`)
 }

@@ -170,7 +170,8 @@ export class OperatorTerm {
     return new MirrorReconciler({
       mirrors: this.#mirrors,
       namespaces: this.#namespaces,
-      hasConnection: (kind, key) => this.#caches[kind].get(key) !== undefined,
+      client: this.#options.client,
+      connectionResource: (kind, key) => this.#caches[kind].get(key),
       connections: this.#connections,
       runner: this.#runner,
       statuses: this.#statusWriter<EtcdMirrorStatus>(this.#mirrors),

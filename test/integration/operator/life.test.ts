@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { CONFIG_MAPS, SECRETS } from '../../../src/kube/kube-resource.ts'
 import { CLUSTER_ETCD_CONNECTIONS, ETCD_CONNECTIONS, ETCD_MIRRORS } from '../../../src/operator/operator-resources.ts'
+import { ETCD_KEYS } from '../../../src/targets/objects/etcd-key-projection.ts'
 import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts'
 import { type KubeApi, startKubeApi } from '../../support/kube-api.ts'
 import { conditionsOf, OPERATOR_USER, OperatorRig, type OperatorRun } from '../../support/operator-rig.ts'
@@ -81,6 +83,22 @@ test('a Secret target', async () => {
   await rig.apply([connection(namespace), mirror(namespace, { target: { secret: { name: 'login' } } })])
   await untilReady(namespace, 'True/Published')
   expect((await rig.get(SECRETS, namespace, 'login'))?.data).toEqual({ password: 'eA==' })
+})
+
+test('an EtcdKey for each key', async () => {
+  const namespace = await rig.namespace()
+  await put(namespace, 'db/host', 'one')
+  await put(namespace, 'gone', 'x')
+  const safety = { maxDeletePercent: 100 }
+  await rig.apply([connection(namespace), mirror(namespace, { target: { etcdKeys: {} }, safety })])
+  const found = await untilReady(namespace, 'True/Published')
+  const key = await rig.get(ETCD_KEYS, namespace, 'app.db.host')
+  expect(key?.spec).toMatchObject({ key: `/${namespace}/db/host`, value: 'one', version: 1 })
+  expect(key?.metadata.ownerReferences).toMatchObject([{ kind: 'EtcdMirror', uid: found?.metadata.uid }])
+  await etcd.etcdctl(['del', `/${namespace}/gone`])
+  await rig.until(ETCD_KEYS, namespace, 'app.gone', (object) => expect(object).toBeUndefined())
+  await api.kubectl(['-n', namespace, 'delete', 'etcdkey', 'app.db.host'])
+  await rig.until(ETCD_KEYS, namespace, 'app.db.host', (object) => expect(object?.spec).toMatchObject({ value: 'one' }))
 })
 
 test('a drifted object is repaired, through the watch that all mirrors share', async () => {
@@ -214,4 +232,29 @@ test('a connection that asks for it has etcd compacted once a period, by the rev
     { timeoutMs: 60_000 },
   )
   expect(await operator.metric('etcd_mirror_compactions_total{result="success"}')).toBeGreaterThan(0)
+})
+
+test('a mirror of files is rendered for sidecars, with only what was set', async () => {
+  const namespace = await rig.namespace()
+  const target = { files: { layout: 'InPlace' } }
+  await rig.apply([connection(namespace), mirror(namespace, { target })])
+  const found = await untilReady(namespace, 'True/Rendered')
+  expect(found?.status).toMatchObject({ target: 'configMap/etcd-mirror-app' })
+  const rendered = await rig.get(CONFIG_MAPS, namespace, 'etcd-mirror-app')
+  expect(rendered?.metadata.ownerReferences).toMatchObject([{ kind: 'EtcdMirror', uid: found?.metadata.uid }])
+  const { 'mirror.yaml': mirrorYaml = '', 'etcd.conf': etcdConf = '' } = (rendered?.data ?? {}) as Record<
+    string,
+    string
+  >
+  expect(parse(mirrorYaml)).toEqual({
+    mirrors: [{ name: 'app', prefix: `/${namespace}/`, target: { files: { root: '/mirror/app', layout: 'InPlace' } } }],
+  })
+  expect(parse(etcdConf)).toEqual({ endpoints: [etcd.endpoint] })
+  await rig.apply([mirror(namespace, { target: { files: { layout: 'Snapshot' } } })])
+  await rig.until(CONFIG_MAPS, namespace, 'etcd-mirror-app', (now) => {
+    expect(JSON.stringify(now?.data)).toContain('layout: Snapshot')
+  })
+  await api.kubectl(['-n', namespace, 'create', 'configmap', 'etcd-mirror-other'])
+  await rig.apply([mirror(namespace, { target }, 'other')])
+  await untilReady(namespace, 'False/Foreign', 'other')
 })

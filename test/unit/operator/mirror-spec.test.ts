@@ -19,7 +19,11 @@ test('an EtcdMirror is a mirror as mirror.yaml has it, with the same defaults', 
 })
 
 test('files are for sidecars', () => {
-  expect(request({ target: { files: {} } })).toMatchObject({ kind: 'files', connection: { name: 'main' } })
+  expect(request({ target: { files: {} } })).toMatchObject({
+    kind: 'files',
+    connection: { name: 'main' },
+    prefix: '/a/',
+  })
 })
 
 test.each([
