@@ -1,14 +1,18 @@
 import { CompactedError } from '../etcd/compacted-error.ts'
 import type { EtcdRpc } from '../etcd/rpc.ts'
-import type { Position } from '../replication/position.ts'
+import { UnavailableError } from '../etcd/unavailable-error.ts'
+import type { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
 import { checkPositive, checkRevision, fullKey, invalid } from './arguments.ts'
+import { FlatIterator } from './flat-iterator.ts'
 import type { Bytes } from './key-value-broker.ts'
 import type { KeyValueWatch, KeyValueWatcher, WatchEvent, WatchOptions } from './key-value-watcher.ts'
 import { mergeIterables } from './merge-iterables.ts'
 import type { Operations } from './operations.ts'
-import { readStart, watchPrefix } from './prefix-watch.ts'
+import { persist } from './persist.ts'
+import { watchPrefix } from './prefix-watch.ts'
 import type { ServerTrust } from './server-trust.ts'
 import type { SharedWatches } from './shared-watches.ts'
+import { WatchPosition } from './watch-position.ts'
 
 export interface WatcherContext {
   readonly operations: Operations
@@ -48,9 +52,13 @@ function withoutCovered(prefixes: readonly Buffer[]): readonly Buffer[] {
 }
 
 interface Start {
-  readonly position: Position
+  readonly position: WatchPosition
   /** `fromRevision` was compacted already. */
   readonly compacted: boolean
+}
+
+function isAway(error: EtcdMirrorError): boolean {
+  return error instanceof UnavailableError
 }
 
 class EtcdWatch implements KeyValueWatch {
@@ -75,10 +83,15 @@ class EtcdWatch implements KeyValueWatch {
     return Math.min(...starts.map(({ position }) => position.revision))
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<WatchEvent> {
+  [Symbol.asyncIterator](): AsyncIterator<WatchEvent> {
+    const signal = this.#context.operations.signalOf(this.#options.signal)
+    return new FlatIterator(this.#batches(signal), signal)
+  }
+
+  async *#batches(outer: AbortSignal): AsyncGenerator<readonly WatchEvent[]> {
     const starts = await this.#starts
     const stop = new AbortController()
-    const signal = AbortSignal.any([this.#context.operations.signalOf(this.#options.signal), stop.signal])
+    const signal = AbortSignal.any([outer, stop.signal])
     const sources = starts.map((start, index) => this.#events(start, this.#prefixes[index] as Buffer, signal))
     const [only] = sources
     try {
@@ -92,8 +105,12 @@ class EtcdWatch implements KeyValueWatch {
   async #readStarts(): Promise<readonly Start[]> {
     const starts: Start[] = []
     for (const prefix of this.#prefixes) {
-      const revision = this.#options.fromRevision ?? starts[0]?.position.revision
-      starts.push(await this.#readStart(prefix, revision))
+      const { fromRevision, signal, onInterrupted } = this.#options
+      const revision = fromRevision ?? starts[0]?.position.revision
+      const read = () => this.#readStart(prefix, revision)
+      // Where it begins is known: nothing is lost by waiting for etcd, as for the rest of the watch.
+      const persisted = () => persist(read, this.#context.operations.signalOf(signal), onInterrupted, isAway)
+      starts.push(await (fromRevision === undefined ? read() : persisted()))
     }
     return starts
   }
@@ -103,18 +120,22 @@ class EtcdWatch implements KeyValueWatch {
     const call = operations.callOptions(this.#options)
     try {
       const at = revision === undefined ? call : { ...call, revision }
-      return { position: await readStart(operations.rpc, prefix, at), compacted: false }
+      return { position: await WatchPosition.read(operations.rpc, prefix, at), compacted: false }
     } catch (error) {
       if (!(error instanceof CompactedError)) throw error
-      return { position: await readStart(operations.rpc, prefix, call), compacted: true }
+      return { position: await WatchPosition.read(operations.rpc, prefix, call), compacted: true }
     }
   }
 
-  async *#events({ position, compacted }: Start, prefix: Buffer, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+  async *#events(
+    { position, compacted }: Start,
+    prefix: Buffer,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly WatchEvent[]> {
     const { operations, watches, trust } = this.#context
     const hiddenBytes = this.#hiddenBytes
     const { revision } = position
-    if (compacted) yield { type: 'resync', reason: 'compacted', prefix: prefix.subarray(hiddenBytes), revision }
+    if (compacted) yield [{ type: 'resync', reason: 'compacted', prefix: prefix.subarray(hiddenBytes), revision }]
     const rpc: EtcdRpc = {
       unary: (method, request, options) => operations.unary(method, request, options),
       watch: (options) => watches.watch(options),

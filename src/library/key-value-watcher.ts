@@ -40,8 +40,8 @@ export type WatchEvent = PutEvent | DeleteEvent | ResyncEvent
 /** Where a watch begins and how it ends. `timeoutMs` is the limit of the reads it begins with. */
 export interface WatchOptions extends OperationOptions {
   /**
-   * Deliver everything that happened after this revision, such as that of a list or of the last event seen. Default: the
-   * revision that is current when `watch` is called.
+   * Deliver everything that happened after this revision, such as that of a list or of the last event seen; while etcd is
+   * away the watch waits for it. Default: the revision that is current when `watch` is called, which has to be read in time.
    */
   readonly fromRevision?: number | undefined
   /** Told each time the watch is interrupted, with the reason; it goes on by itself, without a gap. */

@@ -1,7 +1,7 @@
 import { Notifier } from '../util/notifier.ts'
 
-/** So many items wait at most to be taken. */
-const LIMIT = 1000
+/** So many items of all sources wait at most to be taken. */
+const LIMIT = 16
 
 /**
  * The items of all sources as they come; the order within each source stays. Ends when every source has ended. The first

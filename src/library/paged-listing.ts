@@ -2,6 +2,7 @@ import type { KeyValue as StoredKeyValue } from '../etcd/key-value.ts'
 import type { RangeResponse } from '../etcd/messages.ts'
 import { PageReader } from '../replication/page-reader.ts'
 import type { KeyRange } from '../replication/prefix-range.ts'
+import { FlatIterator } from './flat-iterator.ts'
 import type { Listing, OperationOptions } from './key-value-broker.ts'
 import type { Operations } from './operations.ts'
 
@@ -38,15 +39,20 @@ export class PagedListing<Item> implements Listing<Item> {
     return (await this.#open()).revision
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Item> {
+  [Symbol.asyncIterator](): AsyncIterator<Item> {
+    const { operations, call } = this.#options
+    return new FlatIterator(this.#pages(), operations.signalOf(call.signal))
+  }
+
+  async *#pages(): AsyncGenerator<readonly Item[]> {
     const { itemOf, operations, call } = this.#options
     const opened = this.#open()
     this.#opened = undefined
     const { revision, first, rest } = await opened
-    for (const kv of first.kvs) yield itemOf(kv)
+    yield first.kvs.map(itemOf)
     while (!rest.done) {
       const { kvs } = await rest.next({ ...operations.callOptions(call), revision })
-      for (const kv of kvs) yield itemOf(kv)
+      yield kvs.map(itemOf)
     }
   }
 

@@ -161,6 +161,9 @@ function countWhole(events: readonly WatchEvent[]): number {
 }
 
 function changeOf({ type, kv, prevKv }: WatchEvent): Change {
-  const previous = prevKv && { previous: prevKv.value }
-  return type === 'put' ? { type, ...kv, ...previous } : { type, key: kv.key, modRevision: kv.modRevision, ...previous }
+  // Field by field: spreading costs as much as decoding.
+  const { key, value, createRevision, modRevision, version, lease } = kv
+  const change: Change =
+    type === 'put' ? { type, key, value, createRevision, modRevision, version, lease } : { type, key, modRevision }
+  return prevKv ? { ...change, previous: prevKv.value } : change
 }

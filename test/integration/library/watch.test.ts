@@ -105,6 +105,24 @@ describe.each(['3.4', '3.7'] as const)('watch on etcd %s', (version) => {
     await log.until((events) => events.length > 0)
   })
 
+  test('a watch from a known revision waits for etcd instead of failing', async () => {
+    const { proxy, watcher, writer } = await setUp()
+    const fromRevision = await writer.put('a', '1')
+    proxy.refuse()
+    const interruptions: string[] = []
+    const watch = watcher.watch('', {
+      fromRevision,
+      timeoutMs: 300,
+      onInterrupted: ({ code }) => interruptions.push(code),
+    })
+    const log = new WatchLog(watch)
+    await eventually(() => expect(interruptions.length).toBeGreaterThan(1), PATIENCE)
+    await writer.put('a', '2')
+    await proxy.accept()
+    await log.until(({ length }) => length === 1)
+    expect(log.lines).toEqual(['put a=2 (was 1)'])
+  })
+
   test('breaking out of a watch ends it, and the others of the connection go on', async () => {
     const { watcher, writer } = await setUp()
     const log = new WatchLog(watcher.watch('a'))
