@@ -73,7 +73,10 @@ async function failuresOf(files, more = []) {
   const unloaded = results.find(({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0)
   if (unloaded) throw new Error(`Cannot run ${unloaded.name}: ${unloaded.message}`)
   return results.flatMap(({ assertionResults }) =>
-    assertionResults.filter(({ status }) => status === 'failed').map(({ fullName }) => fullName.trim()),
+    assertionResults
+      .filter(({ status }) => status === 'failed')
+      // As --testNamePattern has them.
+      .map(({ ancestorTitles, title }) => [...ancestorTitles, title].join(' > ')),
   )
 }
 

@@ -1,3 +1,4 @@
+import type { AllowedKind } from '../util/allowed-kind.ts'
 import type { CheckFlags } from './run-flags.ts'
 
 /** What `operator` is told by flags and their variables. */
@@ -6,6 +7,8 @@ export interface OperatorFlags extends Pick<CheckFlags, 'logLevel' | 'logFormat'
   readonly namespaces: readonly string[] | undefined
   /** Of several operators one leads; false = it is known to be the only one. */
   readonly leaderElection: boolean
+  /** What the target `objects` may write. */
+  readonly allowKinds: readonly AllowedKind[]
   /** Most resources of a kind that are reconciled at once. */
   readonly concurrency: number
   /** undefined = the default. */

@@ -26,12 +26,13 @@ export async function operator(flags: OperatorFlags, context: CommandContext): P
   const kube = new KubeAccess({ env, version, clock, metrics: metrics.metrics })
   try {
     const client = await kube.connect()
-    const { namespaces, leaderElection, concurrency } = flags
+    const { namespaces, leaderElection, concurrency, allowKinds } = flags
     const running = new Operator({
       client,
       namespaces,
       operatorNamespace: client.namespace,
       concurrency,
+      allowKinds,
       identity: leaderElection ? `${hostname()}_${randomUUID()}` : undefined,
       clock,
       logger,

@@ -14,7 +14,7 @@ export interface KubeRequest {
   readonly body?: string | undefined
   readonly contentType?: string | undefined
   readonly signal: AbortSignal
-  /** Longest silence between two pieces of the body, milliseconds. Default: 30,000. */
+  /** Longest silence before and between two pieces of the answer, milliseconds. Default: 45,000. */
   readonly idleMs?: number | undefined
 }
 
@@ -35,7 +35,7 @@ export class KubeTransport {
    * Resolves with the answer, whatever its status; its body must be read. Rejects with `KubeError` KubeUnavailable when
    * there is none, and with the abort reason.
    */
-  async request({ method, path, body, contentType, signal, idleMs = 30_000 }: KubeRequest): Promise<KubeResponse> {
+  async request({ method, path, body, contentType, signal, idleMs = 45_000 }: KubeRequest): Promise<KubeResponse> {
     signal.throwIfAborted()
     const { authorization, tls } = await this.#credentials.current()
     const headers: Record<string, string> = { accept: 'application/json', 'user-agent': this.#userAgent }
@@ -48,7 +48,7 @@ export class KubeTransport {
         headers,
         body: body ?? null,
         signal,
-        headersTimeout: 0,
+        headersTimeout: idleMs,
         bodyTimeout: idleMs,
       })
     } catch (error) {

@@ -37,7 +37,7 @@ export class ListWatch {
     this.#resourceVersion = options.resourceVersion
   }
 
-  /** Runs until the signal aborts; never rejects with anything else than what is no failure of the API. */
+  /** Runs until the signal aborts; does not reject. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
@@ -45,10 +45,10 @@ export class ListWatch {
         await this.#watch(this.#resourceVersion, signal)
       } catch (error) {
         if (signal.aborted) return
-        if (!(error instanceof KubeError)) throw error
-        if (error.code === 'KubeGone') this.#resourceVersion = undefined
-        else this.#options.onError?.(error)
-        await this.#pause(error, signal)
+        const failure = error instanceof KubeError ? error : this.#unreadable(error)
+        if (failure.code === 'KubeGone') this.#resourceVersion = undefined
+        else this.#options.onError?.(failure)
+        await this.#pause(failure, signal)
       }
     }
   }
@@ -87,6 +87,12 @@ export class ListWatch {
     if (type === 'ADDED' || type === 'MODIFIED') onChange(known)
     else if (type === 'DELETED') onDelete(known)
     this.#resourceVersion = known.metadata.resourceVersion ?? this.#resourceVersion
+  }
+
+  /** As what a proxy in between answers. */
+  #unreadable(cause: unknown): KubeError {
+    const { plural } = this.#options.query.resource
+    return new KubeError('KubeUnavailable', `Cannot watch ${plural}: the answer cannot be read`, { cause })
   }
 
   async #pause({ code, retryAfterMs = 0 }: KubeError, signal: AbortSignal): Promise<void> {

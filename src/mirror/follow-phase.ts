@@ -146,7 +146,10 @@ export class FollowPhase {
       signal,
       trustsProgress: () => state.trustsProgress,
       select: (changes) => admission.select(changes),
-      onState: (failure) => this.#onState(failure),
+      onState: (failure) => {
+        if (failure) proof.interrupted()
+        this.#onState(failure)
+      },
       onBatch: ({ changes, revision }) => {
         beat()
         state.observed(revision)

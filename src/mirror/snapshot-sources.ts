@@ -10,7 +10,7 @@ import { readAhead } from '../replication/read-ahead.ts'
 import type { Snapshot } from '../replication/snapshot.ts'
 import type { Follower } from './follower.ts'
 import type { Freshness } from './freshness.ts'
-import type { ReadSoFar } from './read-so-far.ts'
+import { proveRead, type ReadSoFar } from './read-so-far.ts'
 import type { SnapshotSource } from './sink.ts'
 
 /** Pages wait in memory up to here, so that paging keeps etcd's pace and not the target's. */
@@ -46,8 +46,9 @@ export function pinnedSource(
     pages: readAhead(counted(), { signal, sizeOf: sizeOfPage, limit: READ_AHEAD_BYTES }),
     async finish() {
       follower.throwIfFailed()
-      const complete: Position = { ...position, ...progress.state }
-      // What was read before a disconnect was proven then; the rest is proven now.
+      const complete: Position = { ...position, ...progress.part?.state }
+      // A store that was reset between two pages would have given us halves of two histories.
+      for (const part of progress.marks) await proveRead(rpc, position, part, { signal })
       await proveIdentity(rpc, prefix, complete, { signal })
       follower.offerAnchor(complete.anchor)
       return { changes: [], position: complete }

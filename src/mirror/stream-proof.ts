@@ -1,14 +1,11 @@
-import type { ResponseHeader } from '../etcd/messages.ts'
 import type { EtcdRpc } from '../etcd/rpc.ts'
 import { readHead } from '../replication/head.ts'
-import { assertSameStore, proveIdentity } from '../replication/identity.ts'
+import { proveIdentity } from '../replication/identity.ts'
 import type { Position } from '../replication/position.ts'
 import { readServerVersion } from '../replication/server-version.ts'
-import { judgeState } from '../replication/state-proof.ts'
-import { StoreResetError } from '../replication/store-reset-error.ts'
 import { catchUpLimit } from './catch-up-limit.ts'
 import type { MirrorState } from './mirror-state.ts'
-import type { ReadSoFar } from './read-so-far.ts'
+import { proveRead, type ReadSoFar } from './read-so-far.ts'
 import { ResyncNeeded } from './resync-needed.ts'
 
 export interface StreamProofOptions {
@@ -35,6 +32,11 @@ export class StreamProof {
     this.#from = from
   }
 
+  /** A stream has ended. */
+  interrupted(): void {
+    this.#from?.progress.mark()
+  }
+
   /**
    * Throws `StoreResetError` when the store is another one, `ResyncNeeded` when only a snapshot helps, or is cheaper, and
    * the errors of `EtcdRpc`.
@@ -48,7 +50,9 @@ export class StreamProof {
     if (isFirst) return
     // An event that is proven proves what is older, too.
     if (position.anchor || this.#from.progress.isComplete) return await this.#provePosition(position, signal)
-    await this.#proveRead(this.#from, signal)
+    const { start, progress } = this.#from
+    progress.mark()
+    if (progress.part) await proveRead(rpc, start, progress.part, { signal })
   }
 
   async #provePosition(position: Position, signal: AbortSignal): Promise<void> {
@@ -57,14 +61,5 @@ export class StreamProof {
     if (!(await proveIdentity(rpc, prefix, position, options))) throw new ResyncNeeded('unproven')
     const head = await readHead(rpc, prefix, { signal })
     if (head.revision - position.revision > catchUpLimit(position)) throw new ResyncNeeded('behind')
-  }
-
-  /** The snapshot is not complete: what was read of it has to do. */
-  async #proveRead({ start, progress: { state, range } }: StartedFrom, signal: AbortSignal): Promise<void> {
-    if (!range) return
-    const check = (header: ResponseHeader) => assertSameStore(start, header)
-    const { revision } = start
-    const verdict = await judgeState(this.#options.rpc, range, state, { revision, signal, check })
-    if (verdict !== 'same') throw new StoreResetError('its history changed while a snapshot was read')
   }
 }

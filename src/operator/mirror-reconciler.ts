@@ -1,5 +1,4 @@
 import type { EtcdMirrorStatus } from '../config/resource-status.ts'
-import { targetKind } from '../config/target-options.ts'
 import type { KubeClient } from '../kube/kube-client.ts'
 import type { KubeObject, OwnerReference } from '../kube/kube-object.ts'
 import { apiVersionOf } from '../kube/kube-resource.ts'
@@ -14,7 +13,6 @@ import { type MirrorFacts, mirrorFindings } from './mirror-findings.ts'
 import type { MirrorRunner } from './mirror-runner.ts'
 import { type ConnectionRef, mirrorRequest } from './mirror-spec.ts'
 import { ETCD_MIRRORS } from './operator-resources.ts'
-import { OPERATOR_TARGETS } from './operator-sink.ts'
 import type { ResourceCache } from './resource-cache.ts'
 import type { SharedConnection } from './shared-connection.ts'
 import { sidecarConfigName, writeSidecarConfig } from './sidecar-config.ts'
@@ -22,6 +20,8 @@ import type { StatusWriter } from './status-writer.ts'
 
 export interface MirrorReconcilerOptions {
   readonly client: KubeClient
+  /** Whether any kind may be written by the target `objects`. */
+  readonly allowsObjects: boolean
   readonly mirrors: ResourceCache
   readonly namespaces: ResourceCache
   /** The connection resource of this kind and key; undefined = there is none. */
@@ -88,8 +88,9 @@ export class MirrorReconciler {
     if (connection === undefined || 'kind' in connection) return connection
     if (request.kind === 'files') return await this.#renderFiles(resource, request.connection, connection, signal)
     const { config } = request
-    const unsupported = unsupportedTarget(targetKind(config.target))
-    if (unsupported !== undefined) return unsupported
+    if ('objects' in config.target && !this.#options.allowsObjects) {
+      return refused('KindNotAllowed', 'spec.target.objects: the operator allows no kind (--allow-kinds)')
+    }
     const { namespace = '' } = resource.metadata
     try {
       await runner.ensure(key, { config, namespace, owner: ownerOf(resource), connection: connection.shared })
@@ -197,10 +198,4 @@ function ownerOf({ metadata }: KubeObject): OwnerReference {
 
 function refused(reason: string, message: string): Refusal {
   return { kind: 'refused', reason, message }
-}
-
-function unsupportedTarget(kind: string): Refusal | undefined {
-  return OPERATOR_TARGETS.has(kind)
-    ? undefined
-    : refused('NotSupported', `spec.target.${kind} is not written by this version`)
 }

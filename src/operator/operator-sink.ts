@@ -7,6 +7,8 @@ import { DataObjectSink } from '../targets/objects/data-object-sink.ts'
 import { EtcdKeyProjection } from '../targets/objects/etcd-key-projection.ts'
 import { ManyObjectsSink } from '../targets/objects/many-objects-sink.ts'
 import type { ObjectSinkOptions } from '../targets/objects/target-session.ts'
+import { TemplateProjection } from '../targets/objects/template-projection.ts'
+import type { AllowedKind } from '../util/allowed-kind.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import type { Metrics } from '../util/metrics.ts'
@@ -23,17 +25,16 @@ export interface SinkRequest {
 export interface OperatorSinkContext {
   readonly client: KubeClient
   readonly watches: SharedWatches
+  /** What the target `objects` may write. */
+  readonly allowKinds: readonly AllowedKind[]
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
 }
 
-/** The targets that {@link operatorSink} can make. */
-export const OPERATOR_TARGETS: ReadonlySet<string> = new Set(['configMap', 'secret', 'etcdKeys'])
-
 /**
  * What writes the target of one EtcdMirror: without a Lease of its own, because the leader alone runs mirrors. Throws for a
- * target that is none of `OPERATOR_TARGETS`.
+ * target that is no object.
  */
 export function operatorSink({ config, namespace, owner }: SinkRequest, context: OperatorSinkContext): Sink {
   const { client, watches, clock, logger, metrics } = context
@@ -59,6 +60,12 @@ export function operatorSink({ config, namespace, owner }: SinkRequest, context:
     const { deletionPolicy } = target.etcdKeys
     const projection = new EtcdKeyProjection(name, prefix.length)
     return new ManyObjectsSink({ ...options, target: 'EtcdKeys', deletionPolicy, projection })
+  }
+  if ('objects' in target) {
+    const { deletionPolicy } = target.objects
+    const parts = { options: target.objects, mirror: name, prefixLength: prefix.length }
+    const projection = new TemplateProjection({ ...parts, allowKinds: context.allowKinds })
+    return new ManyObjectsSink({ ...options, target: 'objects', deletionPolicy, projection })
   }
   throw new Error(`Cannot write target ${targetKind(target)}: not supported`)
 }

@@ -4,6 +4,7 @@ import type { KubeObject } from '../kube/kube-object.ts'
 import type { KubeResource } from '../kube/kube-resource.ts'
 import type { MirrorStatus } from '../mirror/mirror-status.ts'
 import type { MetricsRegistry } from '../observe/metrics-registry.ts'
+import type { AllowedKind } from '../util/allowed-kind.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import { Compactions } from './compactions.ts'
@@ -26,6 +27,8 @@ export interface OperatorTermOptions {
   readonly namespaces: readonly string[] | undefined
   /** Of the operator itself. */
   readonly operatorNamespace: string
+  /** What the target `objects` may write. */
+  readonly allowKinds: readonly AllowedKind[]
   /** Most EtcdMirrors that are reconciled at once. */
   readonly concurrency: number
   readonly clock: Clock
@@ -171,6 +174,7 @@ export class OperatorTerm {
       mirrors: this.#mirrors,
       namespaces: this.#namespaces,
       client: this.#options.client,
+      allowsObjects: this.#options.allowKinds.length > 0,
       connectionResource: (kind, key) => this.#caches[kind].get(key),
       connections: this.#connections,
       runner: this.#runner,

@@ -45,6 +45,11 @@ export class ScriptedEtcd implements EtcdEndpoint, AsyncDisposable {
   readonly starts: number[] = []
   /** Requests for progress, of all streams. */
   progressRequests = 0
+  /** Hears of every new stream, before anything is decided about it. */
+  onStart: (start: number) => void = () => {}
+  /** Hears of every read before it is answered, and may hold it up. */
+  onRange: (request: { readonly revision: number; readonly from: string }) => Promise<void> | undefined = () =>
+    undefined
   /** Meddles with a new stream. */
   onCreate: (start: number, usual: WatchBehaviour) => WatchBehaviour = (_start, usual) => usual
   /** Meddles with what live streams get to see of a commit. */
@@ -129,6 +134,7 @@ export class ScriptedEtcd implements EtcdEndpoint, AsyncDisposable {
   async #serve(stream: ScriptedStream): Promise<void> {
     const { startRevision } = await stream.created
     this.starts.push(startRevision)
+    this.onStart(startRevision)
     if (startRevision < this.#compactRevision) {
       stream.send({ created: true, revision: this.head })
       stream.send({ canceled: true, compactRevision: this.#compactRevision })
@@ -155,12 +161,13 @@ export class ScriptedEtcd implements EtcdEndpoint, AsyncDisposable {
     if (call.method === 'status') {
       const header = headerAt(this.head)
       call.reply(pb.StatusResponse.encode({ header, version: this.#version }).finish())
-    } else if (call.method === 'range') this.#range(call)
+    } else if (call.method === 'range') this.#range(call).catch(() => call.fail(13, 'the script is wrong'))
     else call.reply()
   }
 
-  #range(call: ScriptedCall): void {
+  async #range(call: ScriptedCall): Promise<void> {
     const request = pb.RangeRequest.decode(call.request)
+    await this.onRange({ revision: Number(request.revision), from: Buffer.from(request.key).toString() })
     const revision = Number(request.revision) || this.head
     const isFuture = revision > this.head
     if (isFuture || revision < this.#compactRevision) {

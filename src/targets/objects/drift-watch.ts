@@ -94,7 +94,10 @@ export class DriftWatch {
   #failed(error: unknown): void {
     const { logger, mirror, toSinkError } = this.#options
     const fault = toSinkError(error)
-    if (fault === undefined) throw error
+    if (fault === undefined) {
+      logger.error({ mirror, err: error }, 'repairing failed unexpectedly')
+      return
+    }
     const isNew = this.#fault?.code !== fault.code
     this.#fault = fault
     if (isNew) logger.warn({ mirror, err: error }, 'cannot repair what somebody changed; retrying')

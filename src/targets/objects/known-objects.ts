@@ -4,6 +4,7 @@ import type { KubeResource } from '../../kube/kube-resource.ts'
 import type { Totals } from '../../mirror/sink.ts'
 import { ANNOTATIONS, LABELS } from './object-identity.ts'
 import type { ObjectProjection } from './object-projection.ts'
+import { isBehind } from './stored-state.ts'
 
 /** What is kept of an object that stands there. */
 export interface KnownObject {
@@ -47,6 +48,17 @@ export class KnownObjects {
 
   get(resource: KubeResource, name: string): KnownObject | undefined {
     return this.#objects.get(idOf(resource, name))
+  }
+
+  /** The newest revision that an object was written for; undefined = there are none. */
+  get newest(): { readonly revision: number; readonly epoch: number } | undefined {
+    let newest: { revision: number; epoch: number } | undefined
+    for (const { live } of this.#objects.values()) {
+      const { [ANNOTATIONS.revision]: revision = 0, [ANNOTATIONS.epoch]: epoch = 0 } = live.metadata.annotations ?? {}
+      const written = { revision: Number(revision), epoch: Number(epoch) }
+      if (newest === undefined || isBehind(newest, written)) newest = written
+    }
+    return newest
   }
 
   ofSource(source: string): readonly KnownObject[] {

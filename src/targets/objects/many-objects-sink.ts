@@ -88,7 +88,7 @@ export class ManyObjectsSink implements Sink {
       const parts = { client, namespace, known, index, refused: new Map(refused ?? []), watched, onDrift }
       const opened = this.#openedOf(parts)
       this.#opened = opened
-      opened.published = stored?.published
+      opened.published = stored && newer(stored.published, known.newest)
       opened.position = isTrusted ? stored.position : undefined
       return {
         position: opened.position,
@@ -318,6 +318,11 @@ export class ManyObjectsSink implements Sink {
       throw toTargetError(error, this.#options.target)
     }
   }
+}
+
+/** After a crash some objects are ahead of the index. */
+function newer(published: StoredState['published'], written: StoredState['published'] | undefined) {
+  return written !== undefined && isBehind(published, written) ? written : published
 }
 
 /** The index tells of another store, or of another epoch of it. */

@@ -160,8 +160,6 @@ describe.each(KINDS)('target %s', (target, kind, resource) => {
     const run = await rig.run()
     await run.failing('TargetForeign')
     expect(await rig.get(resource, 'app')).toEqual(before)
-    const once = await rig.run({ args: ['--one-time', '--timeout', '2s'] })
-    expect((await once.process.exit).code).toBe(5)
     await rig.kubectl(['delete', target, 'app'])
     await rig.settled(kind)
   })

@@ -197,8 +197,17 @@ describe.each(['3.4', '3.7'] as const)('EtcdPlugin on etcd %s', (version) => {
       await writeFile(passwordFile, 'secret')
       const config = { ...connectedTo(own.endpoint), username: 'app', passwordFile, insecureTransport: true }
       const statusCheck = new StatusCheck()
-      const plugin = await started({ config, statusCheck })
+      const clock = new ManualClock()
+      const lines: string[] = []
+      const plugin = await started({ config, statusCheck, clock, logger: logInto(lines) })
       expect(await plugin.newBroker('/app/').getValue('a')).toBeUndefined()
+      // A refusal is an answer: etcd is there.
+      for (let poll = 0; poll < 3; poll++) {
+        await eventually(() => expect(clock.sleepers).toBeGreaterThan(0), PATIENCE)
+        clock.advance(5000)
+        await eventually(() => expect(clock.sleepers).toBeGreaterThan(0), PATIENCE)
+      }
+      expect(lines).not.toContain('etcd does not answer')
       expect(statusCheck.status().state).toBe('Ok')
     })
   })

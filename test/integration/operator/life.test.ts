@@ -20,7 +20,7 @@ beforeAll(async () => {
   etcd = await startEtcd({ version: '3.6' })
   api = await startKubeApi({ users: [OPERATOR_USER] })
   rig = await OperatorRig.make(api)
-  operator = await rig.operator(['--leader-election', 'false'])
+  operator = await rig.operator(['--leader-election', 'false', '--allow-kinds', 'v1/ConfigMap'])
 })
 afterAll(async () => {
   await rig?.[Symbol.asyncDispose]()
@@ -99,6 +99,25 @@ test('an EtcdKey for each key', async () => {
   await rig.until(ETCD_KEYS, namespace, 'app.gone', (object) => expect(object).toBeUndefined())
   await api.kubectl(['-n', namespace, 'delete', 'etcdkey', 'app.db.host'])
   await rig.until(ETCD_KEYS, namespace, 'app.db.host', (object) => expect(object?.spec).toMatchObject({ value: 'one' }))
+})
+
+test('objects of an allowed kind by a template, in the own namespace alone', async () => {
+  const namespace = await rig.namespace()
+  await put(namespace, 'one', 'x')
+  const manifest = (metadata: string) =>
+    `apiVersion: v1\nkind: ConfigMap\nmetadata: ${metadata}\ndata: { key: "{{ value }}" }\n`
+  const objects = (metadata: string) => ({ target: { objects: { template: manifest(metadata) } } })
+  await rig.apply([
+    connection(namespace),
+    mirror(namespace, objects('{ name: made }')),
+    mirror(namespace, objects('{ name: stolen, namespace: default }'), 'thief'),
+  ])
+  await untilReady(namespace, 'True/Published')
+  expect((await rig.get(CONFIG_MAPS, namespace, 'made'))?.data).toEqual({ key: 'x' })
+  await rig.until(ETCD_MIRRORS, namespace, 'thief', (object) =>
+    expect(conditionsOf(object).Degraded).toBe('True/KeyErrors'),
+  )
+  expect(await rig.get(CONFIG_MAPS, 'default', 'stolen')).toBeUndefined()
 })
 
 test('a drifted object is repaired, through the watch that all mirrors share', async () => {

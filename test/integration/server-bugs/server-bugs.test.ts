@@ -202,6 +202,64 @@ describe('the mirror ends equal to the truth when etcd', () => {
     for (let index = 0; index < 5; index++) etcd.commit({ '/other/c': 'x' })
     await eventually(async () => expect((await rig.status()).epoch).toBe(1), { timeoutMs: 30_000 })
     await expectTruth(rig, etcd)
-    expect(await rig.metric('etcd_mirror_resync_total', { reason: 'reset' })).toBe(1)
+    await eventually(async () => expect(await rig.metric('etcd_mirror_resync_total', { reason: 'reset' })).toBe(1))
+  })
+})
+
+describe('a first snapshot ends equal to the truth when', () => {
+  /** Twenty keys: two pages. The mirror is not started yet. */
+  async function prepare() {
+    const etcd = await startScriptedEtcd(NEW)
+    const names = Array.from({ length: 20 }, (_, index) => `/app/${String(index).padStart(2, '0')}`)
+    etcd.commit(Object.fromEntries(names.map((name) => [name, 'shared'])))
+    const rig = await MirrorRig.make(etcd)
+    return {
+      etcd,
+      rig,
+      async [Symbol.asyncDispose]() {
+        await rig[Symbol.asyncDispose]()
+        await etcd[Symbol.asyncDispose]()
+      },
+    }
+  }
+
+  test('etcd compacts between the snapshot and the watch', async () => {
+    await using setup = await prepare()
+    const { etcd, rig } = setup
+    etcd.onStart = () => {
+      etcd.onStart = () => {}
+      etcd.commit({ '/app/03': undefined, '/app/04': 'after' })
+      etcd.compact(etcd.head)
+    }
+    rig.run()
+    await eventually(() => expect(rig.tree().files.size).toBe(19), { timeoutMs: 30_000 })
+    await expectTruth(rig, etcd)
+  })
+
+  test('etcd is reset between two pages, and what changed lies in the first one alone', async () => {
+    await using setup = await prepare()
+    const { etcd, rig } = setup
+    for (let index = 0; index < 3; index++) etcd.commit({ '/other/a': 'x' })
+    const { head } = etcd
+    etcd.onRange = ({ revision, from }) => (revision === head && from.startsWith('/app/15') ? reset() : undefined)
+    const reset = async () => {
+      etcd.onRange = () => undefined
+      await eventually(() => expect(etcd.streams).toHaveLength(1))
+      etcd.restore(2)
+      etcd.commit({ '/app/01': 'forked' })
+      // The newest key of all is the same for the mirror and for etcd.
+      etcd.commit({ '/app/18': 'forked' })
+      while (etcd.head <= head) etcd.commit({ '/other/a': 'y' })
+      // The page comes when the mirror has noticed that its watch broke, and not when it knows why.
+      const noticed = new Promise<void>((resolve) => {
+        etcd.onRange = () => void resolve()
+      })
+      etcd.breakStreams()
+      await noticed
+    }
+    rig.run()
+    await eventually(() => expect(rig.tree().files.size).toBe(20), { timeoutMs: 30_000 })
+    await expectTruth(rig, etcd)
+    await eventually(async () => expect(await rig.metric('etcd_mirror_resync_total', { reason: 'reset' })).toBe(1))
   })
 })
