@@ -12,7 +12,18 @@ mkdir -p data old run tmp proc sys dev etc/cni/net.d etc/containers var/tmp var/
 mount -t proc proc proc
 mount -t sysfs sysfs sys
 mount --rbind /sys/fs/cgroup sys/fs/cgroup
-mount --rbind /dev dev
+# Devices of its own: what is removed or replaced in there is not this machine's.
+mount -t tmpfs -o mode=755 tmpfs dev
+while read -r name minor; do mknod -m 666 "dev/$name" c 1 "$minor"; done <<< $'null 3\nzero 5\nfull 7\nrandom 8\nurandom 9\nkmsg 11'
+mknod -m 666 dev/tty c 5 0
+mkdir dev/pts dev/shm
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts dev/pts
+mount -t tmpfs tmpfs dev/shm
+ln -s pts/ptmx dev/ptmx
+ln -s /proc/self/fd dev/fd
+ln -s fd/0 dev/stdin
+ln -s fd/1 dev/stdout
+ln -s fd/2 dev/stderr
 mount -t tmpfs tmpfs run
 mount -t tmpfs tmpfs tmp
 mount --bind "$work/data" data
