@@ -43,25 +43,12 @@ export const etcdMirrorStatusSchema = z
   })
   .describe('What became of it.')
 
-const memberSchema = z
-  .strictObject({
-    endpoint: z.string().describe('Endpoint that was asked.'),
-    id: z.string().optional().describe('Id of the member, hexadecimal.'),
-    version: z.string().optional().describe('Version of etcd.'),
-  })
-  .describe('One endpoint that answers.')
-
 /** `status` of EtcdConnection and ClusterEtcdConnection. */
 export const connectionStatusSchema = z
   .strictObject({
     ...commonFields,
     version: z.string().optional().describe('Version of etcd, when it may be asked.'),
     clusterId: z.string().optional().describe('Id of the etcd cluster, hexadecimal.'),
-    members: z
-      .array(memberSchema)
-      .optional()
-      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['endpoint'] })
-      .describe('Endpoints that answer.'),
     mirrors: count.optional().describe('Mirrors that use this connection.'),
     compactedRevision: count.optional().describe('Revision that the operator compacted etcd to last.'),
   })

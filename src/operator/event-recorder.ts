@@ -77,7 +77,7 @@ export class EventRecorder {
       },
       reason: condition.reason,
       message: message.slice(0, 1024),
-      type: isGood(condition) ? 'Normal' : 'Warning',
+      type: isGood(condition) || condition.reason === 'Syncing' ? 'Normal' : 'Warning',
       source: { component: 'etcd-mirror' },
       firstTimestamp: now,
       lastTimestamp: now,
