@@ -9,7 +9,7 @@ import type { Timeline } from './timeline.ts'
 const EVERYTHING = { key: Buffer.from([0]), rangeEnd: Buffer.from([0]) }
 const RETRY_MS = 50
 /** Only ends what hangs. */
-const REACH_TIMEOUT_MS = 120_000
+const REACH_TIMEOUT_MS = 300_000
 
 /**
  * A watch of the whole store past every proxy, by which writes of unknown outcome are settled. Nothing may be compacted
@@ -24,6 +24,7 @@ export class Observer implements AsyncDisposable {
   #seen: number
   #stream = new AbortController()
   #lastFailure: unknown
+  #isFragmented = false
 
   static async open(
     conf: Readonly<Record<string, unknown>>,
@@ -71,6 +72,8 @@ export class Observer implements AsyncDisposable {
       const signal = AbortSignal.any([this.#stop.signal, this.#stream.signal])
       await this.#follow(signal).catch((error: unknown) => {
         this.#lastFailure = error
+        // Small events in many pieces take the server long.
+        this.#isFragmented = String(error).includes('too large')
       })
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
     }
@@ -78,7 +81,7 @@ export class Observer implements AsyncDisposable {
 
   async #follow(signal: AbortSignal): Promise<void> {
     const duplex = await this.#client.watch({ signal })
-    duplex.create({ ...EVERYTHING, startRevision: this.#seen + 1, fragment: true })
+    duplex.create({ ...EVERYTHING, startRevision: this.#seen + 1, fragment: this.#isFragmented })
     let pieces: readonly WatchEvent[] = []
     for await (const { events, fragment, canceled, cancelReason } of duplex.responses) {
       if (canceled) throw new Error(`canceled: ${cancelReason}`)
