@@ -11,7 +11,7 @@ export interface EtcdHealth {
   readonly tls?: { readonly ca: string; readonly client?: KeyPair }
 }
 
-/** Resolves once etcd calls itself healthy; rejects with what it printed when it ends, or after 60 s. */
+/** Resolves once etcd calls itself healthy; rejects with what it printed when it ends, or after 3 min. */
 export async function waitForHealth(etcd: EtcdHealth, server: TrackedProcess): Promise<void> {
   let output = ''
   server.child.stderr?.on('data', (chunk) => {
@@ -26,9 +26,9 @@ export async function waitForHealth(etcd: EtcdHealth, server: TrackedProcess): P
     async () => {
       if (!server.isRunning) hasEnded = true
       else if (!(await isHealthy(etcd.endpoint, credentials)))
-        throw new Error(`etcd is not healthy after 60 s: ${output}`)
+        throw new Error(`etcd is not healthy after 3 min: ${output}`)
     },
-    { timeoutMs: 60_000 },
+    { timeoutMs: 180_000 },
   )
   if (hasEnded) throw new Error(`Cannot start etcd: it ended at once\n${output}`)
 }
