@@ -143,7 +143,7 @@ describe('AfterPublish', () => {
 
   test('hears once of many publishes while it runs, and of the newest', async () => {
     const { directory, out, lines, read } = place()
-    const script = `echo "$MIRROR_FROM_REVISION $MIRROR_REVISION" >> ${out('runs')}; cat "$MIRROR_CHANGES" > ${out('changes')}; while [ -e ${out('wait')} ]; do sleep 0.01; done`
+    const script = `cat "$MIRROR_CHANGES" > ${out('changes')}; echo "$MIRROR_FROM_REVISION $MIRROR_REVISION" >> ${out('runs')}; while [ -e ${out('wait')} ]; do sleep 0.01; done`
     const sink = hookedSink(directory, [sh('reload', 'AfterPublish', script)])
     writeFileSync(out('wait'), '')
     await restore(sink, { a: '1' }, 5)
