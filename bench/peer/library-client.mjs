@@ -91,15 +91,17 @@ const TASKS = {
     return measured()
   },
 
+  /** From the first event on: until then the one has connected its stream already and the other has not. */
   async watch(client) {
     const { promise, resolve } = Promise.withResolvers()
     let seen = 0
+    let measured
     await client.watch((key, value) => {
+      measured ??= measure()
       seen += key.length > 0 && value.length > 0
       if (seen === count) resolve()
       return seen === count
     })
-    const measured = measure()
     process.stdout.write('ready\n')
     await promise
     return measured()

@@ -7,6 +7,7 @@ import { WireReader } from './wire-reader.ts'
 
 const EMPTY = Buffer.alloc(0)
 const NO_HEADER: ResponseHeader = { clusterId: 0n, memberId: 0n, revision: 0, raftTerm: 0 }
+const NO_KEY_VALUE: KeyValue = { key: EMPTY, value: EMPTY, createRevision: 0, modRevision: 0, version: 0, lease: 0n }
 const NO_WATCH_RESPONSE = {
   header: NO_HEADER,
   watchId: 0,
@@ -28,8 +29,8 @@ export function decodeRangeResponse(bytes: Buffer): RangeResponse {
   let count = 0
   while (!reader.done) {
     const tag = reader.tag()
-    if (tag === 18) kvs.push(readKeyValue(reader.message()))
-    else if (tag === 10) header = readHeader(reader.message())
+    if (tag === 18) kvs.push(readKeyValue(reader))
+    else if (tag === 10) header = readHeader(reader)
     else if (tag === 24) more = reader.bool()
     else if (tag === 32) count = reader.safeInteger()
     else reader.skip(tag)
@@ -44,14 +45,14 @@ export function decodeWatchResponse(bytes: Buffer): WatchResponse {
   const response = { ...NO_WATCH_RESPONSE, events }
   while (!reader.done) {
     const tag = reader.tag()
-    if (tag === 90) events.push(readEvent(reader.message()))
+    if (tag === 90) events.push(readEvent(reader))
     else readWatchField(reader, tag, response)
   }
   return response
 }
 
 function readWatchField(reader: WireReader, tag: number, response: Mutable<WatchResponse>): void {
-  if (tag === 10) response.header = readHeader(reader.message())
+  if (tag === 10) response.header = readHeader(reader)
   else if (tag === 16) response.watchId = reader.safeInteger()
   else if (tag === 24) response.created = reader.bool()
   else if (tag === 32) response.canceled = reader.bool()
@@ -63,6 +64,7 @@ function readWatchField(reader: WireReader, tag: number, response: Mutable<Watch
 
 function readHeader(reader: WireReader): ResponseHeader {
   let { clusterId, memberId, revision, raftTerm } = NO_HEADER
+  const outer = reader.enter()
   while (!reader.done) {
     const tag = reader.tag()
     if (tag === 8) clusterId = reader.uint64()
@@ -71,6 +73,7 @@ function readHeader(reader: WireReader): ResponseHeader {
     else if (tag === 32) raftTerm = reader.safeInteger()
     else reader.skip(tag)
   }
+  reader.leave(outer)
   return { clusterId, memberId, revision, raftTerm }
 }
 
@@ -78,14 +81,16 @@ function readEvent(reader: WireReader): WatchEvent {
   let type: WatchEvent['type'] = 'put'
   let kv: KeyValue | undefined
   let prevKv: KeyValue | undefined
+  const outer = reader.enter()
   while (!reader.done) {
     const tag = reader.tag()
     if (tag === 8) type = reader.safeInteger() === 1 ? 'delete' : 'put'
-    else if (tag === 18) kv = readKeyValue(reader.message())
-    else if (tag === 26) prevKv = readKeyValue(reader.message())
+    else if (tag === 18) kv = readKeyValue(reader)
+    else if (tag === 26) prevKv = readKeyValue(reader)
     else reader.skip(tag)
   }
-  return { type, kv: kv ?? readKeyValue(new WireReader(EMPTY)), prevKv }
+  reader.leave(outer)
+  return { type, kv: kv ?? NO_KEY_VALUE, prevKv }
 }
 
 function readKeyValue(reader: WireReader): KeyValue {
@@ -95,6 +100,7 @@ function readKeyValue(reader: WireReader): KeyValue {
   let modRevision = 0
   let version = 0
   let lease = 0n
+  const outer = reader.enter()
   while (!reader.done) {
     const tag = reader.tag()
     if (tag === 10) key = reader.bytes()
@@ -105,5 +111,6 @@ function readKeyValue(reader: WireReader): KeyValue {
     else if (tag === 48) lease = reader.int64()
     else reader.skip(tag)
   }
+  reader.leave(outer)
   return { key, value, createRevision, modRevision, version, lease }
 }

@@ -10,12 +10,12 @@ const TWO_56 = 2 ** 56
 export class WireReader {
   readonly #bytes: Buffer
   #position: number
-  readonly #end: number
+  #end: number
 
-  constructor(bytes: Buffer, start = 0, end = bytes.length) {
+  constructor(bytes: Buffer, start = 0) {
     this.#bytes = bytes
     this.#position = start
-    this.#end = end
+    this.#end = bytes.length
   }
 
   get done(): boolean {
@@ -79,12 +79,16 @@ export class WireReader {
     return this.bytes().toString('utf8')
   }
 
-  /** A reader of the embedded message that starts here; this reader goes on behind it. */
-  message(): WireReader {
-    const end = this.#lengthEnd()
-    const inner = new WireReader(this.#bytes, this.#position, end)
-    this.#position = end
-    return inner
+  /** Goes into the embedded message that starts here: it is `done` at its end. Returns what `leave` takes. */
+  enter(): number {
+    const outer = this.#end
+    this.#end = this.#lengthEnd()
+    return outer
+  }
+
+  /** Goes on behind the embedded message, once it is done. */
+  leave(outer: number): void {
+    this.#end = outer
   }
 
   /** Passes over a field this client does not know. */

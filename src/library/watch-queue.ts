@@ -38,16 +38,24 @@ export class WatchQueue {
 
   /** Ends by `fail`, or by throwing the signal's reason. Single use. */
   async *read(signal: AbortSignal): AsyncGenerator<WatchResponse> {
-    for (;;) {
-      const seen = this.#changed.version
-      const taken = this.#responses
-      this.#responses = []
-      this.#bytes = 0
-      yield* taken
-      if (taken.length > 0) continue
-      if (this.#end?.error !== undefined) throw this.#end.error
-      if (this.#end) return
-      await this.#changed.wait(seen, signal)
+    // One listener for all waits: listening for each would cost more than what is waited for.
+    const wake = () => this.#changed.notify()
+    signal.addEventListener('abort', wake)
+    try {
+      for (;;) {
+        signal.throwIfAborted()
+        const { changed } = this.#changed
+        const taken = this.#responses
+        this.#responses = []
+        this.#bytes = 0
+        for (const response of taken) yield response
+        if (taken.length > 0) continue
+        if (this.#end?.error !== undefined) throw this.#end.error
+        if (this.#end) return
+        await changed
+      }
+    } finally {
+      signal.removeEventListener('abort', wake)
     }
   }
 }

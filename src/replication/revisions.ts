@@ -6,6 +6,7 @@ import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
 import type { Batch, Progress } from './batch.ts'
 import type { Change } from './change.ts'
 import { prefixRange } from './prefix-range.ts'
+import { RevisionKeys } from './revision-keys.ts'
 import { isFinal, watchCancelError } from './watch-end.ts'
 
 export interface RevisionsOptions {
@@ -130,17 +131,15 @@ class Resume {
   *#batch(events: readonly WatchEvent[]): Generator<Batch> {
     const changes: Change[] = []
     let newest = this.revision
-    const keys = new Set<string>()
+    let keys = new RevisionKeys()
     for (const event of events) {
       const { key, modRevision } = event.kv
       // A server that goes back in time repeats what was delivered (etcd-io/etcd#15271).
       if (modRevision < newest || modRevision <= this.revision) continue
-      if (modRevision > newest) keys.clear()
+      if (modRevision > newest) keys = new RevisionKeys()
       newest = modRevision
       // A revision changes a key once: what comes again is a duplicate, and would be counted twice.
-      const known = keys.size
-      keys.add(key.toString('latin1'))
-      if (keys.size > known) changes.push(changeOf(event))
+      if (keys.add(key)) changes.push(changeOf(event))
     }
     if (changes.length === 0) return
     this.revision = newest

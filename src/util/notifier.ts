@@ -9,6 +9,11 @@ export class Notifier {
     return this.#version
   }
 
+  /** Resolves with the next notification. */
+  get changed(): Promise<void> {
+    return this.#waiting.promise
+  }
+
   notify(): void {
     this.#version += 1
     this.#waiting.resolve()

@@ -62,23 +62,23 @@ export const MUTATIONS = [
   {
     name: 'duplicates within an answer count',
     file: 'src/replication/revisions.ts',
-    find: 'if (keys.size > known) changes.push(changeOf(event))',
-    replace: 'if (keys.size >= known) changes.push(changeOf(event))',
+    find: 'if (keys.add(key)) changes.push(changeOf(event))',
+    replace: 'if (keys.add(key) || true) changes.push(changeOf(event))',
     tests: [REVISIONS],
   },
   {
     name: 'empty-value put dropped',
     file: 'src/replication/revisions.ts',
-    find: 'if (keys.size > known) changes.push(changeOf(event))',
+    find: 'if (keys.add(key)) changes.push(changeOf(event))',
     replace:
-      "if (keys.size > known && (event.type === 'delete' || event.kv.value.length > 0)) changes.push(changeOf(event))",
+      "if (keys.add(key) && (event.type === 'delete' || event.kv.value.length > 0)) changes.push(changeOf(event))",
     tests: [REVISIONS],
   },
   {
     name: 'delete dropped',
     file: 'src/replication/revisions.ts',
-    find: 'if (keys.size > known) changes.push(changeOf(event))',
-    replace: "if (keys.size > known && event.type === 'put') changes.push(changeOf(event))",
+    find: 'if (keys.add(key)) changes.push(changeOf(event))',
+    replace: "if (keys.add(key) && event.type === 'put') changes.push(changeOf(event))",
     tests: [REVISIONS],
   },
   {

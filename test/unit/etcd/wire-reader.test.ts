@@ -49,11 +49,12 @@ describe('WireReader', () => {
     expect(bytes.toString()).toBe('CB')
   })
 
-  test('message ends where its length says and the outer reader goes on behind it', () => {
+  test('an embedded message ends where its length says, and what is behind it is read after leaving it', () => {
     const reader = new WireReader(Buffer.from([2, 7, 8, 9]))
-    const inner = reader.message()
-    expect([inner.safeInteger(), inner.safeInteger(), inner.done]).toEqual([7, 8, true])
-    expect(() => inner.safeInteger()).toThrow(protocolError)
+    const outer = reader.enter()
+    expect([reader.safeInteger(), reader.safeInteger(), reader.done]).toEqual([7, 8, true])
+    expect(() => reader.safeInteger()).toThrow(protocolError)
+    reader.leave(outer)
     expect([reader.safeInteger(), reader.done]).toEqual([9, true])
   })
 

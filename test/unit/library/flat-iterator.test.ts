@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { expect, test } from 'vitest'
 import { FlatIterator } from '../../../src/library/flat-iterator.ts'
 
@@ -57,4 +58,18 @@ test('FlatIterator ends the batches when a loop is left', async () => {
   }
   for await (const item of new FlatIterator(endless(), new AbortController().signal)) if (item === 2) break
   expect(ended).toBe(true)
+})
+
+test('a FlatIterator leaves no listener on its signal, however it ends', async () => {
+  const { signal } = new AbortController()
+  async function* failing(): AsyncGenerator<readonly number[]> {
+    yield [1]
+    throw new Error('broken')
+  }
+  for await (const item of new FlatIterator(batchesOf([1], [2]), signal)) expect(item).toBeGreaterThan(0)
+  for await (const _ of new FlatIterator(batchesOf([1], [2]), signal)) break
+  const items = new FlatIterator(failing(), signal)
+  await items.next()
+  await expect(items.next()).rejects.toThrow('broken')
+  expect(getEventListeners(signal, 'abort')).toEqual([])
 })
