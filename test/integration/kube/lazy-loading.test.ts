@@ -10,7 +10,7 @@ function loadedWith(file: string, found = new Set<string>()): Set<string> {
   if (found.has(file)) return found
   found.add(file)
   const text = readFileSync(file, 'utf8')
-  for (const [, name = ''] of text.matchAll(/^(?:import|export)\b[^;]*?["'](\.[^"']+)["'];?$/gm)) {
+  for (const [, name = ''] of text.matchAll(/\b(?:import|export)\b\s*(?:[^"'();]*?\bfrom\s*)?["'](\.[^"']+)["']/g)) {
     loadedWith(join(BIN, basename(file) === 'etcd-mirror.js' ? '' : 'chunks', name), found)
   }
   return found
