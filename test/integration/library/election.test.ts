@@ -7,7 +7,7 @@ import { eventually } from '../../support/wait.ts'
 const aborted = (signal: AbortSignal) =>
   new Promise<unknown>((resolve) => signal.addEventListener('abort', () => resolve(signal.reason), { once: true }))
 
-describe.each(['3.4', '3.7'] as const)('campaign on etcd %s', (version) => {
+describe.each(['3.4', '3.5', '3.6', '3.7'] as const)('campaign on etcd %s', (version) => {
   let etcd: EtcdServer
 
   beforeAll(async () => {

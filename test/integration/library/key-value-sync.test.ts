@@ -9,7 +9,7 @@ import { startTcpProxy } from '../../support/tcp-proxy.ts'
 import { makeTempDir } from '../../support/temp-dir.ts'
 import { eventually } from '../../support/wait.ts'
 
-describe.each(['3.4', '3.7'] as const)('KeyValueSync on etcd %s', (version) => {
+describe.each(['3.4', '3.5', '3.6', '3.7'] as const)('KeyValueSync on etcd %s', (version) => {
   let etcd: EtcdServer
 
   beforeAll(async () => {

@@ -20,7 +20,7 @@ import { makeTempDir } from '../../support/temp-dir.ts'
 import { eventually } from '../../support/wait.ts'
 import { manyNames, Writer } from '../../support/writer.ts'
 
-describe.each(['3.4', '3.7'] as const)('EtcdPlugin on etcd %s', (version) => {
+describe.each(['3.4', '3.5', '3.6', '3.7'] as const)('EtcdPlugin on etcd %s', (version) => {
   let etcd: EtcdServer
 
   beforeAll(async () => {

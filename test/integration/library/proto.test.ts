@@ -8,7 +8,7 @@ import { EtcdMirrorError } from '../../../src/util/etcd-mirror-error.ts'
 import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts'
 import { newPrefix, openConnection } from '../../support/library-rig.ts'
 
-describe.each(['3.4', '3.7'] as const)('messages on etcd %s', (version) => {
+describe.each(['3.4', '3.5', '3.6', '3.7'] as const)('messages on etcd %s', (version) => {
   let etcd: EtcdServer
 
   beforeAll(async () => {

@@ -3,7 +3,7 @@ import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts'
 import { newPrefix, openConnection, WatchLog } from '../../support/library-rig.ts'
 
 /** Tests of the seed's other stores that say how watches end, under the names they have there. */
-describe.each(['3.4', '3.7'] as const)('watches on etcd %s', (version) => {
+describe.each(['3.4', '3.5', '3.6', '3.7'] as const)('watches on etcd %s', (version) => {
   let etcd: EtcdServer
 
   beforeAll(async () => {

@@ -167,6 +167,31 @@ describe.each(['3.4', '3.7'] as const)('weaknesses of the seed on etcd %s', (ver
     expect(lastValue(logs[0]?.events ?? [])).not.toBe('last')
   })
 
+  test('§9.9 a watch that nothing ends any more: one that went on after a compaction ends with its signal, in etcd too', async () => {
+    const own = await startEtcd({ version })
+    onTestFinished(() => own[Symbol.asyncDispose]())
+    const proxy = await startTcpProxy(own.clientPort)
+    onTestFinished(() => proxy[Symbol.asyncDispose]())
+    const connection = await openConnection(proxy.endpoint)
+    const direct = await openConnection(own.endpoint)
+    const end = new AbortController()
+    const watch = connection.watch('/k', { signal: end.signal })
+    const log = new WatchLog(watch)
+    await watch.ready()
+    await direct.put('/k', '1')
+    await log.until(({ length }) => length === 1)
+    proxy.refuse()
+    proxy.cut()
+    for (const value of ['2', '3']) await direct.put('/k', value)
+    await direct.compact()
+    await proxy.accept()
+    await log.until((events) => events.some(({ type }) => type === 'resync'))
+    await eventually(async () => expect(await watchersIn(own)).toBe(1), PATIENCE)
+    end.abort(new Error('enough'))
+    await expect(log.ended).resolves.toMatchObject({ message: 'enough' })
+    await eventually(async () => expect(await watchersIn(own)).toBe(0), PATIENCE)
+  })
+
   test('§9.10 existed: delete is true exactly when something was removed', async () => {
     const { broker } = await setUp()
     await broker.put('a', '')
@@ -308,4 +333,10 @@ function lastValue(events: readonly WatchEvent[]): string | undefined {
 async function first<Item>(listing: Listing<Item>): Promise<Item | undefined> {
   for await (const item of listing) return item
   return undefined
+}
+
+/** How many watches etcd itself counts. */
+async function watchersIn({ endpoint }: EtcdServer): Promise<number> {
+  const metrics = await (await fetch(`${endpoint}/metrics`)).text()
+  return Number(/^etcd_debugging_mvcc_watcher_total (\d+)$/m.exec(metrics)?.[1])
 }
