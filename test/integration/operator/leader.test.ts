@@ -106,6 +106,6 @@ test('of two operators one leads; the other takes over when it is killed, stops,
   await untilValue('five')
   expect(await third.leads()).toBe(false)
   expect(await fourth.leads()).toBe(true)
+  await eventually(() => expect(recorder.revisions.length).toBeGreaterThanOrEqual(5))
   recorder.expectForward()
-  expect(recorder.revisions.length).toBeGreaterThanOrEqual(5)
 })
