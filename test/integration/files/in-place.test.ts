@@ -14,10 +14,14 @@ function filesOf(root: string): Map<string, Buffer> {
 }
 
 function pathsOf(root: string): string[] {
-  return readdirSync(root, { recursive: true, withFileTypes: true })
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
-    .filter((path) => !path.startsWith('.etcd-mirror/'))
+  // In the mirror's own directory things come and go while it is read.
+  const names = readdirSync(root).filter((name) => name !== '.etcd-mirror')
+  return names.flatMap((name) => {
+    if (!statSync(join(root, name)).isDirectory()) return [name]
+    return readdirSync(join(root, name), { recursive: true, withFileTypes: true })
+      .filter((entry) => !entry.isDirectory())
+      .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
+  })
 }
 
 function identitiesOf(root: string): Map<string, string> {
