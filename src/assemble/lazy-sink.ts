@@ -18,6 +18,7 @@ export function lazySink(load: () => Promise<Sink>): Sink {
     advance: async (position, options) => await opened().advance(position, options),
     verify: async (options) => await opened().verify(options),
     fault: () => loaded?.fault?.(),
+    objects: () => loaded?.objects?.(),
     close: async () => await loaded?.close(),
   }
 }

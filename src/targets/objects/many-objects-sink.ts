@@ -143,6 +143,10 @@ export class ManyObjectsSink implements Sink {
     return { sound: this.#opened !== undefined && !this.#opened.known.isDrifted }
   }
 
+  objects(): number | undefined {
+    return this.#opened?.known.count
+  }
+
   async close(): Promise<void> {
     const opened = this.#opened
     await this.#stop()
