@@ -1,5 +1,5 @@
 import { toMirrorConfig } from '../config/mirror-config.ts'
-import { type EtcdMirrorSpec, etcdMirrorSpecSchema } from '../config/mirror-resource.ts'
+import { type EtcdMirrorSpec, etcdMirrorSpecSchema, type TemplateFrom } from '../config/mirror-resource.ts'
 import type { MirrorConfig } from '../config/process-config.ts'
 import type { TargetOptions } from '../config/target-options.ts'
 import type { KubeObject } from '../kube/kube-object.ts'
@@ -11,12 +11,17 @@ export type MirrorRequest =
   | { readonly kind: 'mirror'; readonly connection: ConnectionRef; readonly config: MirrorConfig }
   /** Sidecars make the files. */
   | { readonly kind: 'files'; readonly connection: ConnectionRef; readonly prefix: string }
+  /** Its template has to be read first, and given. */
+  | { readonly kind: 'template'; readonly from: TemplateFrom }
   | { readonly kind: 'invalid'; readonly message: string }
 
 export type ConnectionRef = EtcdMirrorSpec['connectionRef']
 
-/** Checks everything that the API server checks as well: its rules may be older than this program. */
-export function mirrorRequest({ metadata, spec }: KubeObject): MirrorRequest {
+/**
+ * Checks everything that the API server checks as well: its rules may be older than this program. `template`: what stands
+ * where `templateFrom` says.
+ */
+export function mirrorRequest({ metadata, spec }: KubeObject, template?: string): MirrorRequest {
   const parsed = etcdMirrorSpecSchema.safeParse(spec)
   if (!parsed.success) return { kind: 'invalid', message: specFaults(parsed.error) }
   const { connectionRef, target, ...rest } = parsed.data
@@ -28,13 +33,16 @@ export function mirrorRequest({ metadata, spec }: KubeObject): MirrorRequest {
     configMap && { configMap },
     secret && { secret },
     etcdKeys && { etcdKeys },
-    objects && { objects },
+    objects && { objects: { ...objects, template: objects.template ?? template ?? '' } },
   ]
   const [wanted, ...others] = written.filter((member) => member !== undefined)
   if (wanted === undefined || others.length > 0) {
     return { kind: 'invalid', message: `spec.target: must hold exactly one of: ${Object.keys(TARGETS).join(', ')}` }
   }
   if (wanted === 'files') return { kind: 'files', connection: connectionRef, prefix: rest.prefix }
+  if (objects?.templateFrom !== undefined && template === undefined) {
+    return { kind: 'template', from: objects.templateFrom }
+  }
   const config = toMirrorConfig({ ...rest, name: metadata.name, target: wanted })
   return { kind: 'mirror', connection: connectionRef, config }
 }

@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest'
-import { mirrorRequest } from '../../../src/operator/mirror-spec.ts'
+import { type MirrorRequest, mirrorRequest } from '../../../src/operator/mirror-spec.ts'
 
 const request = (spec: object) =>
   mirrorRequest({ metadata: { name: 'app' }, spec: { connectionRef: { name: 'main' }, prefix: '/a/', ...spec } })
+
+const hashOf = (request: MirrorRequest) => (request.kind === 'mirror' ? request.config.configHash : undefined)
 
 test('an EtcdMirror is a mirror as mirror.yaml has it, with the same defaults', () => {
   expect(request({ target: { configMap: { name: 'x' } }, maxStaleness: '5m' })).toMatchObject({
@@ -26,7 +28,22 @@ test('files are for sidecars', () => {
   })
 })
 
+test('a template in a ConfigMap is asked for first', () => {
+  const templateFrom = { configMapKeyRef: { name: 'templates', key: 'thing' } }
+  const resource = {
+    metadata: { name: 'app' },
+    spec: { connectionRef: { name: 'main' }, prefix: '/a/', target: { objects: { templateFrom } } },
+  }
+  expect(mirrorRequest(resource)).toEqual({ kind: 'template', from: templateFrom })
+  expect(mirrorRequest(resource, 'text')).toMatchObject({
+    kind: 'mirror',
+    config: { target: { objects: { template: 'text' } } },
+  })
+  expect(hashOf(mirrorRequest(resource, 'text'))).not.toBe(hashOf(mirrorRequest(resource, 'other')))
+})
+
 test.each([
+  [{ target: { objects: {} } }, 'spec.target.objects: must hold exactly one of: template, templateFrom'],
   [{ prefix: '/a', target: { etcdKeys: {} } }, 'spec.prefix: must end in "/"'],
   [{ target: {} }, 'spec.target: must hold exactly one of: configMap, secret, etcdKeys, objects, files'],
   [{ target: { etcdKeys: {}, configMap: { name: 'x' } } }, 'spec.target: must hold exactly one of'],

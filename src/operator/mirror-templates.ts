@@ -1,0 +1,89 @@
+import type { TemplateFrom } from '../config/mirror-resource.ts'
+import type { KubeObject } from '../kube/kube-object.ts'
+import { MAX_TEMPLATE_LENGTH } from '../targets/objects/options.ts'
+import { templateTextFault } from '../targets/render/template-text.ts'
+import { type MirrorRequest, mirrorRequest } from './mirror-spec.ts'
+import type { NamedObject, NamedObjects } from './named-objects.ts'
+import { keyOf } from './operator-resources.ts'
+
+/** What cannot be made of an EtcdMirror until somebody changes something. */
+export interface SpecRefusal {
+  readonly kind: 'refused'
+  readonly reason: 'InvalidSpec' | 'TemplateNotFound' | 'TemplateForbidden' | 'TemplateInvalid'
+  readonly message: string
+}
+
+type Complete = Extract<MirrorRequest, { kind: 'mirror' | 'files' }>
+
+/** What EtcdMirrors ask for, with the templates that they name in ConfigMaps of their own namespaces. */
+export class MirrorTemplates {
+  readonly #configMaps: NamedObjects
+  /** Texts that were looked at, by mirror, and what is wrong with them. */
+  readonly #checked = new Map<string, { readonly text: string; readonly fault: string | undefined }>()
+
+  /** `configMaps` calls again for the key of a mirror whose ConfigMap changes. */
+  constructor(configMaps: NamedObjects) {
+    this.#configMaps = configMaps
+  }
+
+  /** undefined = its ConfigMap was not read yet: that will call again. */
+  requestOf(mirror: KubeObject): Complete | SpecRefusal | undefined {
+    const key = keyOf(mirror)
+    const request = mirrorRequest(mirror)
+    if (request.kind !== 'template') this.#configMaps.use(key, [])
+    if (request.kind === 'invalid') return refused('InvalidSpec', request.message)
+    if (request.kind !== 'template') return this.#checkedInline(key, request)
+    const { name, key: field } = request.from.configMapKeyRef
+    const ref = { namespace: mirror.metadata.namespace ?? '', name }
+    this.#configMaps.use(key, [ref])
+    const found = this.#configMaps.get(ref)
+    if (found === undefined) return undefined
+    const text = templateIn(found, request.from)
+    if (typeof text !== 'string') return text
+    const fault = this.#faultOf(key, text)
+    if (fault !== undefined) return refused('TemplateInvalid', `ConfigMap "${name}", key "${field}": ${fault}`)
+    const complete = mirrorRequest(mirror, text)
+    return complete.kind === 'mirror' ? complete : refused('InvalidSpec', 'spec.target: cannot be read')
+  }
+
+  forget(key: string): void {
+    this.#configMaps.use(key, [])
+    this.#checked.delete(key)
+  }
+
+  #checkedInline(key: string, request: Complete): Complete | SpecRefusal {
+    if (request.kind === 'files' || !('objects' in request.config.target)) return request
+    const fault = this.#faultOf(key, request.config.target.objects.template)
+    return fault === undefined ? request : refused('InvalidSpec', `spec.target.objects.template: ${fault}`)
+  }
+
+  #faultOf(key: string, text: string): string | undefined {
+    const known = this.#checked.get(key)
+    if (known?.text === text) return known.fault
+    const fault = faultIn(text)
+    this.#checked.set(key, { text, fault })
+    return fault
+  }
+}
+
+function templateIn(found: NamedObject, { configMapKeyRef: { name, key } }: TemplateFrom): string | SpecRefusal {
+  switch (found.kind) {
+    case 'absent':
+      return refused('TemplateNotFound', `ConfigMap "${name}" does not exist in the namespace of the EtcdMirror`)
+    case 'forbidden':
+      return refused('TemplateForbidden', `The operator may not read ConfigMap "${name}": ${found.message}`)
+    case 'present':
+      return found.data[key] ?? refused('TemplateNotFound', `ConfigMap "${name}" has no data key "${key}"`)
+  }
+}
+
+function faultIn(text: string): string | undefined {
+  if (text === '') return 'must not be empty'
+  if (text.length > MAX_TEMPLATE_LENGTH) return `must not be longer than ${MAX_TEMPLATE_LENGTH} characters`
+  const { line, message } = templateTextFault(text) ?? {}
+  return line === undefined ? message : `line ${line}: ${message}`
+}
+
+function refused(reason: SpecRefusal['reason'], message: string): SpecRefusal {
+  return { kind: 'refused', reason, message }
+}
