@@ -42,8 +42,7 @@ export class MirrorTemplates {
     if (typeof text !== 'string') return text
     const fault = this.#faultOf(key, text)
     if (fault !== undefined) return refused('TemplateInvalid', `ConfigMap "${name}", key "${field}": ${fault}`)
-    const complete = mirrorRequest(mirror, text)
-    return complete.kind === 'mirror' ? complete : refused('InvalidSpec', 'spec.target: cannot be read')
+    return request.withText(text)
   }
 
   forget(key: string): void {

@@ -8,7 +8,7 @@ import { conditionsOf, OPERATOR_NAMESPACE, OPERATOR_USER, OperatorRig } from '..
 
 const apiVersion = 'etcdmirror.dev/v1alpha1'
 /** Four watches each: requests must not wait for them. */
-const MANY = 9
+const MANY = 12
 
 /** What is read by name needs no rights for others of its kind. */
 const readNamed = (resource: string, resourceNames: readonly string[]) => [

@@ -1,10 +1,8 @@
 import { expect, test } from 'vitest'
-import { type MirrorRequest, mirrorRequest } from '../../../src/operator/mirror-spec.ts'
+import { mirrorRequest } from '../../../src/operator/mirror-spec.ts'
 
 const request = (spec: object) =>
   mirrorRequest({ metadata: { name: 'app' }, spec: { connectionRef: { name: 'main' }, prefix: '/a/', ...spec } })
-
-const hashOf = (request: MirrorRequest) => (request.kind === 'mirror' ? request.config.configHash : undefined)
 
 test('an EtcdMirror is a mirror as mirror.yaml has it, with the same defaults', () => {
   expect(request({ target: { configMap: { name: 'x' } }, maxStaleness: '5m' })).toMatchObject({
@@ -34,12 +32,12 @@ test('a template in a ConfigMap is asked for first', () => {
     metadata: { name: 'app' },
     spec: { connectionRef: { name: 'main' }, prefix: '/a/', target: { objects: { templateFrom } } },
   }
-  expect(mirrorRequest(resource)).toEqual({ kind: 'template', from: templateFrom })
-  expect(mirrorRequest(resource, 'text')).toMatchObject({
-    kind: 'mirror',
-    config: { target: { objects: { template: 'text' } } },
-  })
-  expect(hashOf(mirrorRequest(resource, 'text'))).not.toBe(hashOf(mirrorRequest(resource, 'other')))
+  const asked = mirrorRequest(resource)
+  if (asked.kind !== 'template') throw new Error(asked.kind)
+  expect(asked.from).toEqual(templateFrom)
+  const inline = request({ target: { objects: { template: 'text' } } })
+  expect(asked.withText('text')).toEqual(inline)
+  expect(asked.withText('other')).not.toEqual(inline)
 })
 
 test.each([
