@@ -120,6 +120,11 @@ export interface Sink {
   fault?(): SinkError | undefined
   /** How many objects the copy is made of now; undefined = not known, or it is made of none. Cheap. */
   objects?(): number | undefined
+  /**
+   * Resolves once everybody who is told of publishes has heard of what is visible now; default: there is nobody. Rejects
+   * with `EtcdMirrorError` HookFailed when somebody cannot be told, and with the abort reason.
+   */
+  told?(options: { readonly signal: AbortSignal }): Promise<void>
   /** Idempotent. Lets the target go; what is visible stays. */
   close(): Promise<void>
 }
