@@ -96,7 +96,7 @@ describe('runExec', () => {
   test('one that forks, and whose children fork again and again, leaves none of them', async () => {
     const directory = tempDirectory()
     const pids = join(directory, 'pids')
-    const child = `echo $$ >> ${pids}; sh -c 'echo $$ >> ${pids}; while :; do sleep 0.01 & wait; done' & wait`
+    const child = `echo $$ >> ${pids}; sh -c 'echo $$ >> ${pids}; for i in $(seq 1000); do sleep 0.01 & wait; done' & wait`
     await sh(
       `for i in 1 2 3 4 5 6 7 8; do sh -c "$CHILD" & done; while [ "$(wc -l < pids)" -lt 16 ]; do sleep 0.01; done`,
       directory,
