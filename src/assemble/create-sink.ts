@@ -9,6 +9,7 @@ import { HookSet } from '../targets/hooks/hook-set.ts'
 import type { DataObjectTarget } from '../targets/objects/data-object.ts'
 import type { EtcdKeysTargetOptions, ObjectsTargetOptions } from '../targets/objects/options.ts'
 import type { ObjectSinkOptions } from '../targets/objects/target-session.ts'
+import type { RenderThreads } from '../targets/render/render-threads.ts'
 import { renderingOf } from '../targets/render/rendering.ts'
 import { Rewriting } from '../targets/rewrite/rewriting.ts'
 import { rewrittenProjection } from '../targets/rewrite/rewritten-projection.ts'
@@ -29,6 +30,8 @@ export interface SinkContext {
   readonly metrics: Metrics
   readonly kube: Pick<KubeAccess, 'connect'>
   readonly allowKinds: readonly AllowedKind[]
+  /** Where templates of objects are rendered. */
+  readonly threads: RenderThreads
   /** See `HookContext`. */
   readonly onHookResult: HookContext['onResult']
 }
@@ -41,7 +44,7 @@ export function createSink(config: MirrorConfig, context: SinkContext): Sink {
   if ('configMap' in target) return dataObjectSink(options, { kind: 'ConfigMap', options: target.configMap })
   if ('secret' in target) return dataObjectSink(options, { kind: 'Secret', options: target.secret })
   if ('etcdKeys' in target) return etcdKeysSink(options, target.etcdKeys)
-  return objectsSink(options, target.objects, context.allowKinds)
+  return objectsSink(options, target.objects, context)
 }
 
 function fileSink(
@@ -81,14 +84,18 @@ function etcdKeysSink(options: ObjectSinkOptions, { deletionPolicy }: EtcdKeysTa
   })
 }
 
-function objectsSink(sink: ObjectSinkOptions, options: ObjectsTargetOptions, allowKinds: readonly AllowedKind[]): Sink {
+function objectsSink(
+  sink: ObjectSinkOptions,
+  options: ObjectsTargetOptions,
+  { allowKinds, threads }: SinkContext,
+): Sink {
   return lazySink(async () => {
     const [{ ManyObjectsSink }, { TemplateProjection }] = await Promise.all([
       import('../targets/objects/many-objects-sink.ts'),
       import('../targets/objects/template-projection.ts'),
     ])
     const { mirrorName: mirror, prefix } = sink
-    const projection = new TemplateProjection({ options, mirror, prefixLength: prefix.length, allowKinds })
+    const projection = new TemplateProjection({ options, mirror, prefixLength: prefix.length, allowKinds, threads })
     return new ManyObjectsSink({ ...sink, target: 'objects', deletionPolicy: options.deletionPolicy, projection })
   })
 }

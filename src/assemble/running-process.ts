@@ -8,6 +8,7 @@ import type { MirrorStatus } from '../mirror/mirror-status.ts'
 import { Supervisor } from '../mirror/supervisor.ts'
 import { HealthRegistry } from '../observe/health-registry.ts'
 import type { MetricsRegistry } from '../observe/metrics-registry.ts'
+import { RenderThreads } from '../targets/render/render-threads.ts'
 import type { AllowedKind } from '../util/allowed-kind.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
@@ -54,6 +55,7 @@ export class RunningProcess implements Disposable {
   readonly #copies: AcceptedCopies
   readonly #kube: KubeAccess
   readonly #compaction: AutoCompaction
+  readonly #threads: RenderThreads
   #units = new Map<string, RegisteredUnit>()
   #config: LoadedConfig
   #clients: ClientPool
@@ -75,6 +77,7 @@ export class RunningProcess implements Disposable {
     this.#copies = new AcceptedCopies(this.#accepted(), options.logger)
     this.#kube = new KubeAccess({ ...options, metrics: options.metrics.metrics })
     this.#clients = this.#clientPool(config)
+    this.#threads = new RenderThreads({ clock: options.clock })
     this.#compaction = new AutoCompaction({
       ...options,
       metrics: options.metrics.metrics,
@@ -152,6 +155,7 @@ export class RunningProcess implements Disposable {
   /** Ends every call to etcd and to Kubernetes. */
   [Symbol.dispose](): void {
     void this.#kube.close()
+    this.#threads.close()
     this.#clients.close()
   }
 
@@ -181,11 +185,12 @@ export class RunningProcess implements Disposable {
 
   #add(config: MirrorConfig, before?: MirrorUnit): void {
     const { logger, clock, version, metrics, allowKinds = [] } = this.#options
+    const threads = this.#threads
     const unit = new MirrorUnit({
       config,
       etcd: this.#config.etcd,
       client: this.#clients.lease(),
-      context: { logger, clock, version, metrics: metrics.metrics, kube: this.#kube, allowKinds },
+      context: { logger, clock, version, metrics: metrics.metrics, kube: this.#kube, allowKinds, threads },
       before,
       onOpened: (root) => this.#copies.opened(root),
     })

@@ -4,6 +4,7 @@ import type { KubeObject } from '../kube/kube-object.ts'
 import type { KubeResource } from '../kube/kube-resource.ts'
 import type { MirrorStatus } from '../mirror/mirror-status.ts'
 import type { MetricsRegistry } from '../observe/metrics-registry.ts'
+import { RenderThreads } from '../targets/render/render-threads.ts'
 import type { AllowedKind } from '../util/allowed-kind.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
@@ -42,6 +43,8 @@ const POLL_MS = 1000
 /** Failures of mirrors that new Secrets may heal, and how soon these are read again then. */
 const REFUSED: ReadonlySet<string> = new Set(['AuthenticationFailed', 'TlsRefused'])
 const REFUSED_MS = 3000
+/** A namespace whose renderings take long has a fifth of a thread. */
+const RENDER_WAIT_FACTOR = 4
 
 /** Everything that one leader does, from the first list to the last mirror that has let its target go. */
 export class OperatorTerm {
@@ -50,6 +53,7 @@ export class OperatorTerm {
   readonly #runner: MirrorRunner
   readonly #compactions: Compactions
   readonly #watches: SharedWatches
+  readonly #threads: RenderThreads
   readonly #mirrors: ResourceCache
   readonly #namespaces: ResourceCache
   readonly #caches: Readonly<Record<ConnectionKind, ResourceCache>>
@@ -59,7 +63,8 @@ export class OperatorTerm {
   constructor(options: OperatorTermOptions) {
     this.#options = options
     this.#watches = new SharedWatches(options)
-    const context = { ...options, watches: this.#watches, metrics: options.metrics.metrics }
+    this.#threads = new RenderThreads({ clock: options.clock, waitFactor: RENDER_WAIT_FACTOR })
+    const context = { ...options, watches: this.#watches, threads: this.#threads, metrics: options.metrics.metrics }
     this.#runner = new MirrorRunner({ ...options, createSink: (request) => operatorSink(request, context) })
     this.#compactions = new Compactions({
       ...options,
@@ -103,6 +108,7 @@ export class OperatorTerm {
     } finally {
       await this.#runner.close()
       await this.#watches.close()
+      this.#threads.close()
       await this.#compactions.close()
       this.#connections.close()
     }

@@ -5,9 +5,10 @@ import type { KeyEntry } from './key-entry.ts'
 import type { TemplateOptions } from './options.ts'
 import type { RenderContext } from './output.ts'
 import { renderFailure } from './render-failure.ts'
+import { stoppedState } from './stopped-state.ts'
 import { TEMPLATE_LIMITS } from './template-limits.ts'
 import type { TemplateAnswer, TemplateRequest, TemplateWorkerData } from './template-messages.ts'
-import { templateWorkerFile } from './worker-file.ts'
+import { workerFile } from './worker-file.ts'
 
 /**
  * Renders the templates of one mirror in a thread that is stopped when one takes too long or too much memory. The thread
@@ -45,7 +46,8 @@ export class TemplateEngine {
       if (isFailure(error)) throw error
       this.close()
       signal.throwIfAborted()
-      throw stopped(template.file, late.aborted ? this.#timeMs : undefined, error)
+      const { state, hint } = stoppedState(late.aborted ? this.#timeMs : undefined, error)
+      throw renderFailure(template.file, `its template ${state}`, { hint })
     }
   }
 
@@ -61,7 +63,7 @@ export class TemplateEngine {
       prefix: this.#prefix,
       templates: this.#templates.map(({ text, env }) => ({ text, env: variables(env) })),
     }
-    const worker = new Worker(templateWorkerFile(), {
+    const worker = new Worker(workerFile('template-worker'), {
       workerData,
       env: {},
       resourceLimits: { maxOldGenerationSizeMb: TEMPLATE_LIMITS.memoryMiB },
@@ -97,16 +99,3 @@ function variables(names: readonly string[]): Record<string, string> {
 function isFailure(error: unknown): error is GuardError {
   return error instanceof Error && 'code' in error && error.code === 'RenderFailed'
 }
-
-function stopped(file: string, lateMs: number | undefined, error: unknown): GuardError {
-  if (lateMs !== undefined) {
-    return renderFailure(file, `its template takes longer than ${lateMs / 1000} s`, { hint: SIMPLER })
-  }
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
-    return renderFailure(file, `its template needs more than ${TEMPLATE_LIMITS.memoryMiB} MiB`, { hint: SIMPLER })
-  }
-  return renderFailure(file, 'the thread of its template ended', { hint: 'Report this.' })
-}
-
-const SIMPLER = 'Make the template simpler, or give it fewer keys by "keys".'
