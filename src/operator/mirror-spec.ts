@@ -4,8 +4,6 @@ import type { MirrorConfig } from '../config/process-config.ts'
 import type { TargetOptions } from '../config/target-options.ts'
 import type { KubeObject } from '../kube/kube-object.ts'
 import { prefixFault } from '../mirror/options.ts'
-import type { ObjectsTargetOptions } from '../targets/objects/options.ts'
-import { templateTextFault } from '../targets/render/template-text.ts'
 import { specFaults } from './spec-faults.ts'
 
 /** What an EtcdMirror asks for. */
@@ -37,27 +35,8 @@ export function mirrorRequest({ metadata, spec }: KubeObject): MirrorRequest {
     return { kind: 'invalid', message: `spec.target: must hold exactly one of: ${Object.keys(TARGETS).join(', ')}` }
   }
   if (wanted === 'files') return { kind: 'files', connection: connectionRef, prefix: rest.prefix }
-  const refusal = globFault(rest.keys) ?? (objects && objectsFault(objects))
-  if (refusal !== undefined) return { kind: 'invalid', message: refusal }
   const config = toMirrorConfig({ ...rest, name: metadata.name, target: wanted })
   return { kind: 'mirror', connection: connectionRef, config }
-}
-
-/** Every key is compared with every character of them. */
-const MAX_GLOB_LENGTH = 4096
-
-function globFault({ include, exclude }: EtcdMirrorSpec['keys']): string | undefined {
-  const length = [...include, ...exclude].reduce((sum, glob) => sum + glob.length, 0)
-  if (length <= MAX_GLOB_LENGTH) return undefined
-  return `spec.keys: the globs have ${length} characters together, at most ${MAX_GLOB_LENGTH} are possible`
-}
-
-function objectsFault({ per, template }: ObjectsTargetOptions): string | undefined {
-  if (per !== 'Key') return 'spec.target.objects.per: cannot be Group in this version: use Key'
-  const fault = templateTextFault(template)
-  if (fault === undefined) return undefined
-  const place = fault.line === undefined ? '' : `line ${fault.line}: `
-  return `spec.target.objects.template: ${place}${fault.message}`
 }
 
 const TARGETS = { configMap: '', secret: '', etcdKeys: '', objects: '', files: '' }

@@ -298,10 +298,8 @@ describe('nobody is kept waiting by another', () => {
     const attackers = await Promise.all(Object.entries(attacks).map(([name, attack]) => attackOf(name, attack, own)))
     await rig.apply(attackers.flatMap(({ objects }) => objects))
     for (const [index, { namespace, name, expected }] of attackers.entries()) {
-      console.error(name, performance.now() | 0)
       await put(`change ${index}`)
       await untilBoth(`change ${index}`)
-      console.error('  both', performance.now() | 0)
       await untilConditions(namespace, name, expected)
     }
     await put('last')
