@@ -9,7 +9,7 @@ import { HookSet } from '../targets/hooks/hook-set.ts'
 import type { DataObjectTarget } from '../targets/objects/data-object.ts'
 import type { EtcdKeysTargetOptions, ObjectsTargetOptions } from '../targets/objects/options.ts'
 import type { ObjectSinkOptions } from '../targets/objects/target-session.ts'
-import type { RenderThreads } from '../targets/render/render-threads.ts'
+import type { RenderPool } from '../targets/render/render-pool.ts'
 import { commandChecks } from '../targets/validate/command-checks.ts'
 import type { AllowedKind } from '../util/allowed-kind.ts'
 import type { Clock } from '../util/clock.ts'
@@ -28,7 +28,7 @@ export interface SinkContext {
   readonly kube: Pick<KubeAccess, 'connect'>
   readonly allowKinds: readonly AllowedKind[]
   /** Where templates of objects are rendered. */
-  readonly threads: RenderThreads
+  readonly renderPool: RenderPool
   /** See `HookContext`. */
   readonly onHookResult: HookContext['onResult']
 }
@@ -83,7 +83,7 @@ function etcdKeysSink(options: ObjectSinkOptions, { deletionPolicy }: EtcdKeysTa
 function objectsSink(
   sink: ObjectSinkOptions,
   options: ObjectsTargetOptions,
-  { allowKinds, threads }: SinkContext,
+  { allowKinds, renderPool }: SinkContext,
 ): Sink {
   return lazySink(async () => {
     const [{ ManyObjectsSink }, { TemplateProjection }] = await Promise.all([
@@ -91,7 +91,7 @@ function objectsSink(
       import('../targets/objects/template-projection.ts'),
     ])
     const { mirrorName: mirror, prefix } = sink
-    const projection = new TemplateProjection({ options, mirror, prefixLength: prefix.length, allowKinds, threads })
+    const projection = new TemplateProjection({ options, mirror, prefixLength: prefix.length, allowKinds, renderPool })
     return new ManyObjectsSink({ ...sink, target: 'objects', deletionPolicy: options.deletionPolicy, projection })
   })
 }

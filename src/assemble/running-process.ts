@@ -8,7 +8,7 @@ import type { MirrorStatus } from '../mirror/mirror-status.ts'
 import { Supervisor } from '../mirror/supervisor.ts'
 import { HealthRegistry } from '../observe/health-registry.ts'
 import type { MetricsRegistry } from '../observe/metrics-registry.ts'
-import { RenderThreads } from '../targets/render/render-threads.ts'
+import { RenderPool } from '../targets/render/render-pool.ts'
 import { allOf } from '../util/all-of.ts'
 import type { AllowedKind } from '../util/allowed-kind.ts'
 import type { Clock } from '../util/clock.ts'
@@ -56,7 +56,7 @@ export class RunningProcess implements Disposable {
   readonly #copies: AcceptedCopies
   readonly #kube: KubeAccess
   readonly #compaction: AutoCompaction
-  readonly #threads: RenderThreads
+  readonly #renderPool: RenderPool
   #units = new Map<string, RegisteredUnit>()
   #config: LoadedConfig
   #clients: ClientPool
@@ -78,7 +78,7 @@ export class RunningProcess implements Disposable {
     this.#copies = new AcceptedCopies(this.#accepted(), options.logger)
     this.#kube = new KubeAccess({ ...options, metrics: options.metrics.metrics })
     this.#clients = this.#clientPool(config)
-    this.#threads = new RenderThreads({ clock: options.clock })
+    this.#renderPool = new RenderPool({ clock: options.clock })
     this.#compaction = new AutoCompaction({
       ...options,
       metrics: options.metrics.metrics,
@@ -164,7 +164,7 @@ export class RunningProcess implements Disposable {
   /** Ends every call to etcd and to Kubernetes. */
   [Symbol.dispose](): void {
     void this.#kube.close()
-    this.#threads.close()
+    this.#renderPool.close()
     this.#clients.close()
   }
 
@@ -194,12 +194,12 @@ export class RunningProcess implements Disposable {
 
   #add(config: MirrorConfig, before?: MirrorUnit): void {
     const { logger, clock, version, metrics, allowKinds = [] } = this.#options
-    const threads = this.#threads
+    const renderPool = this.#renderPool
     const unit = new MirrorUnit({
       config,
       etcd: this.#config.etcd,
       client: this.#clients.lease(),
-      context: { logger, clock, version, metrics: metrics.metrics, kube: this.#kube, allowKinds, threads },
+      context: { logger, clock, version, metrics: metrics.metrics, kube: this.#kube, allowKinds, renderPool },
       before,
       onOpened: (root) => this.#copies.opened(root),
     })

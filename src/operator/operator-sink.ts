@@ -8,7 +8,7 @@ import { EtcdKeyProjection } from '../targets/objects/etcd-key-projection.ts'
 import { ManyObjectsSink } from '../targets/objects/many-objects-sink.ts'
 import type { ObjectSinkOptions } from '../targets/objects/target-session.ts'
 import { TemplateProjection } from '../targets/objects/template-projection.ts'
-import type { RenderThreads } from '../targets/render/render-threads.ts'
+import type { RenderPool } from '../targets/render/render-pool.ts'
 import type { AllowedKind } from '../util/allowed-kind.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
@@ -27,7 +27,7 @@ export interface OperatorSinkContext {
   readonly client: KubeClient
   readonly watches: SharedWatches
   /** Where what tenants have rendered is rendered, namespace by namespace. */
-  readonly threads: RenderThreads
+  readonly renderPool: RenderPool
   /** What the target `objects` may write. */
   readonly allowKinds: readonly AllowedKind[]
   readonly clock: Clock
@@ -40,7 +40,7 @@ export interface OperatorSinkContext {
  * target that is no object.
  */
 export function operatorSink({ config, namespace, owner }: SinkRequest, context: OperatorSinkContext): Sink {
-  const { client, watches, threads, clock, logger, metrics } = context
+  const { client, watches, renderPool, clock, logger, metrics } = context
   const { name, prefix, configHash, target } = config
   const options: ObjectSinkOptions = {
     connect: async () => client,
@@ -50,7 +50,7 @@ export function operatorSink({ config, namespace, owner }: SinkRequest, context:
     namespace,
     owner,
     takesLease: false,
-    rendering: { threads, tenant: namespace },
+    rendering: { renderPool, tenant: namespace },
     follow: (query, observer, signal) => watches.follow(query, name, observer, signal),
     clock,
     logger,
@@ -68,7 +68,7 @@ export function operatorSink({ config, namespace, owner }: SinkRequest, context:
   if ('objects' in target) {
     const { deletionPolicy } = target.objects
     const parts = { options: target.objects, mirror: name, prefixLength: prefix.length }
-    const projection = new TemplateProjection({ ...parts, allowKinds: context.allowKinds, threads })
+    const projection = new TemplateProjection({ ...parts, allowKinds: context.allowKinds, renderPool })
     return new ManyObjectsSink({ ...options, target: 'objects', deletionPolicy, projection })
   }
   throw new Error(`Cannot write target ${targetKind(target)}: not supported`)

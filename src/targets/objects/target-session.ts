@@ -7,7 +7,7 @@ import { SinkError } from '../../mirror/sink-error.ts'
 import type { Clock } from '../../util/clock.ts'
 import type { Logger } from '../../util/logger.ts'
 import type { Metrics } from '../../util/metrics.ts'
-import type { RenderingTenant } from '../render/document-in-thread.ts'
+import type { RenderingTenant } from '../render/document-in-pool.ts'
 import type { FollowObjects } from './follow-objects.ts'
 
 /** What every sink of Kubernetes objects needs. */

@@ -8,7 +8,7 @@ import type { AllowedKind } from '../../util/allowed-kind.ts'
 import { printableKey } from '../files/key-path.ts'
 import { KeyFault } from '../render/key-fault.ts'
 import { renderFailure } from '../render/render-failure.ts'
-import type { RenderThreads } from '../render/render-threads.ts'
+import type { RenderPool } from '../render/render-pool.ts'
 import { isDnsSubdomain } from './metadata-faults.ts'
 import { ANNOTATIONS } from './object-identity.ts'
 import { objectName } from './object-name.ts'
@@ -22,7 +22,7 @@ export interface TemplateProjectionOptions {
   readonly mirror: string
   readonly prefixLength: number
   readonly allowKinds: readonly AllowedKind[]
-  readonly threads: RenderThreads
+  readonly renderPool: RenderPool
 }
 
 /** Objects of any allowed kind, by a template that is rendered for each key. */
@@ -49,11 +49,15 @@ export class TemplateProjection implements ObjectProjection {
   }
 
   async project(entry: KeyValue, signal: AbortSignal): Promise<Projected> {
-    const { options, threads } = this.#given
+    const { options, renderPool } = this.#given
     const { template, values: form } = options
     const value = new Uint8Array(entry.value)
     const context = this.#contextOf(entry)
-    const answer = await threads.render(this.#namespace, { kind: 'manifests', template, context, value, form }, signal)
+    const answer = await renderPool.render(
+      this.#namespace,
+      { kind: 'manifests', template, context, value, form },
+      signal,
+    )
     const { fault, bytes } = answer
     if (fault !== undefined) {
       if (!answer.isStopped) return { reason: `its template fails: ${fault.state}` }

@@ -1,7 +1,7 @@
 import type { DocumentOptions, ValueForm } from './options.ts'
 import type { TemplateFault } from './template-messages.ts'
 
-/** What a thread is asked to render, from nothing but what the job holds. */
+/** What a process of its own is asked to render, from nothing but what the job holds. */
 export type RenderJob =
   | {
       readonly kind: 'document'

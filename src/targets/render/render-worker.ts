@@ -1,5 +1,4 @@
-// Runs in a thread of its own, which can be stopped whatever it is given.
-import { parentPort } from 'node:worker_threads'
+// Runs in a process of its own, which can be killed whatever it is given. It ends with the one that started it.
 import { GuardError } from '../../mirror/guard-error.ts'
 import { Document } from './document.ts'
 import { KeyValues } from './key-values.ts'
@@ -25,5 +24,5 @@ function document({ options, entries }: Extract<RenderJob, { kind: 'document' }>
   return new Document(options).bytesOf(values.sorted)
 }
 
-parentPort?.on('message', (job: RenderJob) => parentPort?.postMessage(answer(job)))
-parentPort?.postMessage('ready')
+process.on('message', (job: RenderJob) => process.send?.(answer(job)))
+process.send?.('ready')

@@ -5,7 +5,6 @@ import type { KeyEntry } from './key-entry.ts'
 import type { TemplateOptions } from './options.ts'
 import type { RenderContext } from './output.ts'
 import { renderFailure } from './render-failure.ts'
-import { stoppedState } from './stopped-state.ts'
 import { TEMPLATE_LIMITS } from './template-limits.ts'
 import type { TemplateAnswer, TemplateRequest, TemplateWorkerData } from './template-messages.ts'
 import { workerFile } from './worker-file.ts'
@@ -46,8 +45,7 @@ export class TemplateEngine {
       if (isFailure(error)) throw error
       this.close()
       signal.throwIfAborted()
-      const { state, hint } = stoppedState(late.aborted ? this.#timeMs : undefined, error)
-      throw renderFailure(template.file, `its template ${state}`, { hint })
+      throw stopped(template.file, late.aborted ? this.#timeMs : undefined, error)
     }
   }
 
@@ -99,3 +97,16 @@ function variables(names: readonly string[]): Record<string, string> {
 function isFailure(error: unknown): error is GuardError {
   return error instanceof Error && 'code' in error && error.code === 'RenderFailed'
 }
+
+function stopped(file: string, lateMs: number | undefined, error: unknown): GuardError {
+  if (lateMs !== undefined) {
+    return renderFailure(file, `its template takes longer than ${lateMs / 1000} s`, { hint: SIMPLER })
+  }
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
+    return renderFailure(file, `its template needs more than ${TEMPLATE_LIMITS.memoryMiB} MiB`, { hint: SIMPLER })
+  }
+  return renderFailure(file, 'the thread of its template ended', { hint: 'Report this.' })
+}
+
+const SIMPLER = 'Make the template simpler, or give it fewer keys by "keys".'

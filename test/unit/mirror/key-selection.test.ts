@@ -94,3 +94,26 @@ describe('KeySelection leased: Skip', () => {
     expect(await selectionOf({ exclude: ['x'] }).ofChanges([put('a', 7n)])).toEqual([put('a', 7n)])
   })
 })
+
+describe('KeySelection with globs of people who share a process with others', () => {
+  const costly = Array.from({ length: 4 }, (_, index) => `*${'a?'.repeat(500)}b${index}*`)
+
+  test('what is too long for globs is left out, and is everything without them', async () => {
+    const page = [keyValue('a'.repeat(4096)), keyValue('a'.repeat(4097))]
+    expect(await selectionOf({ exclude: ['x'] }).ofPage(page)).toEqual([page[0]])
+    expect(await selectionOf({ include: ['**', 'x'] }).ofPage(page)).toEqual(page)
+    expect(await selectionOf({ leased: 'Skip' }).ofPage(page)).toEqual(page)
+  })
+
+  test('long work lets the others have their turn before it ends', async () => {
+    const page = Array.from({ length: 20 }, () => keyValue('a'.repeat(4096)))
+    const order: string[] = []
+    setImmediate(() => order.push('another'))
+    await selectionOf({ include: costly }).ofPage(page)
+    order.push('page')
+    await selectionOf({ include: costly }).ofChanges(
+      page.map(({ key }) => remove(key.subarray(PREFIX.length).toString())),
+    )
+    expect(order).toEqual(['another', 'page'])
+  })
+})

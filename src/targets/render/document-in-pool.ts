@@ -3,16 +3,16 @@ import { KeyFilter } from './key-filter.ts'
 import type { DocumentOptions } from './options.ts'
 import type { Output, RenderContext } from './output.ts'
 import { renderFailure } from './render-failure.ts'
-import type { RenderThreads } from './render-threads.ts'
+import type { RenderPool } from './render-pool.ts'
 
 export interface RenderingTenant {
-  readonly threads: RenderThreads
+  readonly renderPool: RenderPool
   /** Whose turn it is. */
   readonly tenant: string
 }
 
-/** A document that is made in a thread: nothing that its keys hold can keep the process busy. */
-export class DocumentInThread implements Output {
+/** A document that is made in a process of its own: nothing that its keys hold can keep this one busy. */
+export class DocumentInPool implements Output {
   readonly file: string
   readonly #options: DocumentOptions
   readonly #at: RenderingTenant
@@ -30,10 +30,14 @@ export class DocumentInThread implements Output {
   }
 
   async render({ entries, signal }: RenderContext): Promise<Buffer> {
-    const { threads, tenant } = this.#at
+    const { renderPool, tenant } = this.#at
     // A copy of its own: a view would take along everything that it is a view of.
     const values = entries.map(({ id, value }) => [id, new Uint8Array(value ?? [])] as const)
-    const answer = await threads.render(tenant, { kind: 'document', options: this.#options, entries: values }, signal)
+    const answer = await renderPool.render(
+      tenant,
+      { kind: 'document', options: this.#options, entries: values },
+      signal,
+    )
     const { bytes, fault } = answer
     if (fault === undefined) return Buffer.from(bytes)
     const { state, hint, key } = fault
