@@ -1,4 +1,5 @@
 import { abortable } from './abortable.ts'
+import type { Clock } from './clock.ts'
 
 /** Lets tasks wait for "something changed". A notification between two waits is not lost: `wait` takes what was seen. */
 export class Notifier {
@@ -24,5 +25,21 @@ export class Notifier {
   async wait(seen: number, signal: AbortSignal): Promise<void> {
     if (this.#version === seen) await abortable(this.#waiting.promise, signal)
     signal.throwIfAborted()
+  }
+
+  /** As `wait`, for so many milliseconds at most; resolves with whether the version differs from `seen`. */
+  async waitAtMost(
+    ms: number,
+    seen: number,
+    { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+  ): Promise<boolean> {
+    const done = new AbortController()
+    const either = AbortSignal.any([signal, done.signal])
+    try {
+      await Promise.race([this.wait(seen, either), clock.sleep(ms, either)])
+      return this.#version !== seen
+    } finally {
+      done.abort()
+    }
   }
 }
