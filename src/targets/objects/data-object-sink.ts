@@ -296,7 +296,7 @@ export class DataObjectSink implements Sink {
       const { shown, ref, client, seen, drift } = opened
       // Before a snapshot nothing is known that could be repaired.
       if (shown === undefined) return false
-      if (drift.fault === undefined && seen !== undefined && isKnownVersion(opened.live, seen)) return false
+      if (!drift.isRepairing && seen !== undefined && isKnownVersion(opened.live, seen)) return false
       opened.live = (await client.get(ref, signal)) ?? 'absent'
       const differences = this.#differences(opened, opened.live)
       if (differences.length === 0) {

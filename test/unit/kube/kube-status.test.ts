@@ -27,6 +27,22 @@ describe('errorOfAnswer', () => {
     expect(answer(429, {}).retryAfterMs).toBeUndefined()
   })
 
+  test('a right that is missing, a namespace that is going away and a rule about content are told apart', () => {
+    const forbidden = (message: string) => answer(403, { reason: 'Forbidden', message })
+    const right = forbidden('configmaps "app" is forbidden: User "mirror" cannot patch resource "configmaps"')
+    expect([right.code, right.hint]).toEqual(['KubeDenied', expect.stringContaining('Grant the service account')])
+    const going = forbidden('configmaps "app" is forbidden: unable to create new content in namespace a')
+    expect([going.code, going.hint]).toEqual(['KubeDenied', undefined])
+    for (const rule of [
+      'admission webhook "policy.example" denied the request',
+      "ValidatingAdmissionPolicy 'strong' with binding 'all' denied request",
+    ]) {
+      const refused = forbidden(`configmaps "app" is forbidden: ${rule}: "hunter2" is weak`)
+      expect([refused.code, refused.message]).toEqual(['KubeInvalid', expect.stringContaining(rule)])
+      expect(refused.message).not.toContain('hunter2')
+    }
+  })
+
   test('names the fields that are invalid and the webhook that refused, and no value', () => {
     const cause = { reason: 'FieldValueInvalid', field: 'data[a]', message: 'Invalid value: "hunter2": must be …' }
     const message = 'admission webhook "policy.example" denied the request: "hunter2" is weak'
