@@ -27,7 +27,7 @@ export function errorOfAnswer(action: string, { status, retryAfter, body }: Answ
     reason,
     causes,
     retryAfterMs: Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined,
-    ...hintOf(code, status, message),
+    ...hintOf(code, status, reason, message),
   })
 }
 
@@ -66,6 +66,11 @@ function codeOf(status: number, reason: string, message: string): KubeErrorCode 
   return status >= 500 || status === 408 ? 'KubeUnavailable' : 'KubeInvalid'
 }
 
+/** Of a path that the API does not serve at all it says nothing more. */
+function isUnserved(code: KubeErrorCode, reason: string): boolean {
+  return code === 'KubeNotFound' && reason === ''
+}
+
 function stateOf(
   code: KubeErrorCode,
   status: number,
@@ -74,6 +79,7 @@ function stateOf(
   causes: readonly KubeErrorCause[],
 ): string {
   const known = `the Kubernetes API answered ${status}${reason === '' ? '' : ` ${reason}`}`
+  if (isUnserved(code, reason)) return `${known}: it serves no such kind`
   if (QUOTES_VALUES.has(code)) {
     const rule = ADMISSION.exec(message)?.[0]
     const fields = causes.map(({ field, reason: why }) => `${field} (${why})`).slice(0, MAX_CAUSES)
@@ -82,7 +88,8 @@ function stateOf(
   return message === '' ? known : `${known}: ${message.slice(0, MAX_TEXT)}`
 }
 
-function hintOf(code: KubeErrorCode, status: number, message: string): { readonly hint?: string } {
+function hintOf(code: KubeErrorCode, status: number, reason: string, message: string): { readonly hint?: string } {
+  if (isUnserved(code, reason)) return { hint: 'Apply its CRD; that of EtcdKey is in crds/.' }
   if (code !== 'KubeDenied') return {}
   if (status === 403 && !MISSING_RIGHT.test(message)) return {}
   if (status === 401) return { hint: 'Check the token or the client certificate of the kubeconfig.' }

@@ -9,6 +9,7 @@ describe('errorOfAnswer', () => {
     [401, {}, 'KubeDenied'],
     [403, { reason: 'Forbidden' }, 'KubeDenied'],
     [404, { reason: 'NotFound' }, 'KubeNotFound'],
+    [404, '404 page not found', 'KubeNotFound'],
     [409, { reason: 'Conflict' }, 'KubeConflict'],
     [410, { reason: 'Expired' }, 'KubeGone'],
     [413, {}, 'KubeTooLarge'],
@@ -25,6 +26,15 @@ describe('errorOfAnswer', () => {
     expect(answer(429, {}, '3').retryAfterMs).toBe(3000)
     expect(answer(429, { details: { retryAfterSeconds: 2 } }).retryAfterMs).toBe(2000)
     expect(answer(429, {}).retryAfterMs).toBeUndefined()
+  })
+
+  test('an object that is not there and a kind that is not served are told apart', () => {
+    expect(answer(404, { reason: 'NotFound', message: 'configmaps "app" not found' }).hint).toBeUndefined()
+    const unserved = answer(404, '404 page not found')
+    expect([unserved.message, unserved.hint]).toEqual([
+      'Cannot write configmaps/app: the Kubernetes API answered 404: it serves no such kind',
+      expect.stringContaining('CRD'),
+    ])
   })
 
   test('a right that is missing, a namespace that is going away and a rule about content are told apart', () => {
