@@ -16,13 +16,16 @@ import { makeTempDir, type TempDir } from './temp-dir.ts'
 import { eventually } from './wait.ts'
 import { Writer } from './writer.ts'
 
+/** `target` of mirror.yaml. */
+export type KubeTarget = Readonly<Record<string, Readonly<Record<string, unknown>>>>
+
 export interface KubeRigOptions {
   readonly api: KubeApi
   readonly etcd: EtcdServer
   /** The targets of the mirrors, all of one process. */
   readonly targets?: readonly TestTarget[]
   /** Default of `targets`: one mirror `app` with this as its `target` of mirror.yaml, and `rules`. */
-  readonly target?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  readonly target?: KubeTarget
   /** More fields of each mirror. */
   readonly mirror?: Readonly<Record<string, unknown>>
   /** What the mirrors connect to; default: etcd itself. */
@@ -31,6 +34,14 @@ export interface KubeRigOptions {
   readonly server?: string
   /** Their rights; default: the least that their targets need. */
   readonly rules?: readonly RbacRule[]
+}
+
+export interface KubeRunOptions {
+  readonly args?: readonly string[]
+  /** Default: those of the rig. */
+  readonly targets?: readonly TestTarget[]
+  /** As `target` of the rig; default: that. */
+  readonly target?: KubeTarget
 }
 
 const USER = 'mirror'
@@ -91,28 +102,18 @@ export class KubeRig implements AsyncDisposable {
   }
 
   /** `etcd-mirror run` in a configuration of its own, ended at the latest with the rig. */
-  async run({
-    args = [],
-    targets = this.#targets,
-  }: {
-    readonly args?: readonly string[]
-    readonly targets?: readonly TestTarget[]
-  } = {}): Promise<KubeRun> {
-    const { api, etcd, endpoint = etcd.endpoint, server } = this.#options
-    const directory = join(this.#directory.path, String(this.#processes.length))
-    await mkdir(directory)
-    await writeFile(join(directory, 'etcd.conf'), JSON.stringify({ endpoints: [endpoint] }))
-    await writeFile(join(directory, 'mirror.yaml'), JSON.stringify({ mirrors: this.#mirrors(targets) }))
-    await chmod(join(directory, 'etcd.conf'), 0o600)
+  async run({ args = [], ...mirrors }: KubeRunOptions = {}): Promise<KubeRun> {
     const http = `127.0.0.1:${await freePort()}`
-    const { namespace } = this
-    const kubeconfig = await api.kubeconfig({ user: USER, namespace, ...(server !== undefined && { server }) })
-    const ofTargets = targets.flatMap((target) => target.args)
-    const started = startMirror(['run', '--config-dir', directory, '--http-bind', http, ...ofTargets, ...args], {
-      env: { KUBECONFIG: kubeconfig },
-    })
-    this.#processes.push(started)
-    return new KubeRun(started, http, targets[0]?.mirror ?? 'app', this.writer)
+    const started = await this.#start(['run', '--http-bind', http, ...args], mirrors)
+    const [first] = mirrors.targets ?? this.#targets
+    return new KubeRun(started, http, first?.mirror ?? 'app', this.writer)
+  }
+
+  /** `etcd-mirror check`: its exit code and what it prints. */
+  async check({ args = [], ...mirrors }: KubeRunOptions = {}) {
+    const started = await this.#start(['check', ...args], mirrors)
+    const { code } = await started.exit
+    return { code, lines: started.output.split('\n') }
   }
 
   ref(resource: KubeResource, name: string): ObjectRef {
@@ -239,12 +240,32 @@ export class KubeRig implements AsyncDisposable {
     return target
   }
 
-  #mirrors(targets: readonly TestTarget[]): readonly object[] {
-    const { mirror, target } = this.#options
+  async #start(
+    args: readonly string[],
+    { targets = this.#targets, target = this.#options.target }: KubeRunOptions,
+  ): Promise<MirrorProcess> {
+    const { api, etcd, endpoint = etcd.endpoint, server } = this.#options
+    const directory = join(this.#directory.path, String(this.#processes.length))
+    await mkdir(directory)
     const named = targets.map(({ mirror: name, yaml }) => ({ name, target: yaml }))
+    const mirrors = target === undefined ? named : [{ name: 'app', target }]
+    await writeFile(join(directory, 'etcd.conf'), JSON.stringify({ endpoints: [endpoint] }))
+    await writeFile(
+      join(directory, 'mirror.yaml'),
+      JSON.stringify({ mirrors: mirrors.map((each) => this.#full(each)) }),
+    )
+    await chmod(join(directory, 'etcd.conf'), 0o600)
+    const { namespace } = this
+    const kubeconfig = await api.kubeconfig({ user: USER, namespace, ...(server !== undefined && { server }) })
+    const ofTargets = targets.flatMap((each) => each.args)
+    const started = startMirror([...args, ...ofTargets, '--config-dir', directory], { env: { KUBECONFIG: kubeconfig } })
+    this.#processes.push(started)
+    return started
+  }
+
+  #full(mirror: object): object {
     const safety = { refuseEmpty: false, maxDeletePercent: 100 }
-    const all = target === undefined ? named : [{ name: 'app', target }]
-    return all.map((each) => ({ ...each, prefix: this.prefix, safety, ...mirror }))
+    return { ...mirror, prefix: this.prefix, safety, ...this.#options.mirror }
   }
 }
 
