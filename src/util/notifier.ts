@@ -1,5 +1,6 @@
 import { abortable } from './abortable.ts'
 import type { Clock } from './clock.ts'
+import { LinkedAbort } from './linked-abort.ts'
 
 /** Lets tasks wait for "something changed". A notification between two waits is not lost: `wait` takes what was seen. */
 export class Notifier {
@@ -33,10 +34,9 @@ export class Notifier {
     seen: number,
     { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
   ): Promise<boolean> {
-    const done = new AbortController()
-    const either = AbortSignal.any([signal, done.signal])
+    using done = new LinkedAbort(signal)
     try {
-      await Promise.race([this.wait(seen, either), clock.sleep(ms, either)])
+      await Promise.race([this.wait(seen, done.signal), clock.sleep(ms, done.signal)])
       return this.#version !== seen
     } finally {
       done.abort()
