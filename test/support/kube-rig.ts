@@ -40,8 +40,6 @@ export interface KubeRunOptions {
   readonly args?: readonly string[]
   /** Default: those of the rig. */
   readonly targets?: readonly TestTarget[]
-  /** As `target` of the rig; default: that. */
-  readonly target?: KubeTarget
 }
 
 const USER = 'mirror'
@@ -102,18 +100,18 @@ export class KubeRig implements AsyncDisposable {
   }
 
   /** `etcd-mirror run` in a configuration of its own, ended at the latest with the rig. */
-  async run({ args = [], ...mirrors }: KubeRunOptions = {}): Promise<KubeRun> {
+  async run({ args = [], targets }: KubeRunOptions = {}): Promise<KubeRun> {
     const http = `127.0.0.1:${await freePort()}`
-    const started = await this.#start(['run', '--http-bind', http, ...args], mirrors)
-    const [first] = mirrors.targets ?? this.#targets
+    const started = await this.#start(['run', '--http-bind', http, ...args], { targets })
+    const [first] = targets ?? this.#targets
     return new KubeRun(started, http, first?.mirror ?? 'app', this.writer)
   }
 
-  /** `etcd-mirror check`: its exit code and what it prints. */
-  async check({ args = [], ...mirrors }: KubeRunOptions = {}) {
-    const started = await this.#start(['check', ...args], mirrors)
+  /** Another command in a configuration of its own; resolves with its exit code and what it printed. */
+  async command(name: string, args: readonly string[] = [], target?: KubeTarget) {
+    const started = await this.#start([name, ...args], { target })
     const { code } = await started.exit
-    return { code, lines: started.output.split('\n') }
+    return { code, output: started.output }
   }
 
   ref(resource: KubeResource, name: string): ObjectRef {
@@ -242,7 +240,10 @@ export class KubeRig implements AsyncDisposable {
 
   async #start(
     args: readonly string[],
-    { targets = this.#targets, target = this.#options.target }: KubeRunOptions,
+    {
+      targets = this.#targets,
+      target = this.#options.target,
+    }: { readonly targets?: readonly TestTarget[] | undefined; readonly target?: KubeTarget | undefined },
   ): Promise<MirrorProcess> {
     const { api, etcd, endpoint = etcd.endpoint, server } = this.#options
     const directory = join(this.#directory.path, String(this.#processes.length))
