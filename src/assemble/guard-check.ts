@@ -12,6 +12,7 @@ export class GuardCheck {
   readonly #guards: Guards
   readonly #copy: PublishedCopy | undefined
   #held: GuardError | undefined
+  #isMade = true
 
   constructor({ limits, safety }: Pick<MirrorConfig, 'limits' | 'safety'>, copy: PublishedCopy | undefined) {
     this.#guards = new Guards(limits, safety, systemClock)
@@ -38,13 +39,14 @@ export class GuardCheck {
     } catch (error) {
       if (!(error instanceof GuardError)) throw error
       this.#held = error
+      this.#isMade = false
       return { differences: [], keyErrors: { count: 0, examples: [] }, totals: { keys: 0, bytes: 0 } }
     }
   }
 
   /** All of them at `revision`. */
   judge(totals: Totals, revision: number): void {
-    if (this.#held?.code === 'RenderFailed') return
+    if (!this.#isMade) return
     this.#note(() => this.#guards.admitTotals(totals))
     this.#note(() => this.#guards.admitSnapshot(this.#before(), totals, revision))
   }

@@ -10,7 +10,7 @@ import { StoreResetError } from '../replication/store-reset-error.ts'
 import { type CopyComparison, compareCopy } from '../targets/files/compare-copy.ts'
 import type { FilesTargetOptions } from '../targets/files/options.ts'
 import { lookAtPublishedCopy, type PublishedCopy } from '../targets/files/published-copy.ts'
-import { renderingOf } from '../targets/render/rendering.ts'
+import { filesProjection } from './files-projection.ts'
 import { GuardCheck } from './guard-check.ts'
 
 /** What a copy was compared with, and why that. */
@@ -88,7 +88,9 @@ async function inspect(
   const guard = new GuardCheck(mirror, copy)
   const pages = guard.watch(new KeySelection(prefix, mirror.keys).ofPages(snapshot.pages))
   const position = positionOf(snapshot, copy)
-  const projection = renderingOf(files.render, prefix)
+  // What is published already was judged then.
+  const validate = version === 'Head' ? files.validate : []
+  const projection = await filesProjection({ ...files, validate }, prefix)
   const options = { copy, target: files, prefix, projection, pages, position, keepBytes, signal }
   const comparison = await guard.compared(() => compareCopy(options))
   guard.judge(comparison.totals, snapshot.revision)

@@ -4,7 +4,6 @@ import type { Validation } from './validation.ts'
 
 /** As `source`, but files that are not what they have to be hold the copy. */
 export function validatedProjection(source: ProjectionSource, validation: Validation): ProjectionSource {
-  if (validation.isEmpty) return source
   const check = (changes: PathChange[]): PathChange[] => {
     for (const { path, bytes } of changes) if (bytes !== undefined) validation.check(path, bytes)
     return changes

@@ -199,6 +199,23 @@ describe('with etcd 3.6', () => {
     })
   })
 
+  test('diff and verify know keys by their other names, and diff says when a file would not be let through', async () => {
+    const files = { rewrite: [{ match: '^v1/', replace: '' }], validate: [{ files: ['*.json'], syntax: 'Json' }] }
+    await using rig = await MirrorRig.make(etcd, { prefix: '/names/', files })
+    await rig.writer.txn({ 'v1/a.json': '{}', 'v1/b': '1' })
+    expect((await rig.runOnce()).code).toBe(0)
+    expect(await command(rig, 'diff')).toMatchObject({
+      code: 0,
+      output: expect.stringContaining('nothing would change'),
+    })
+    await rig.writer.txn({ 'v1/b': '2' })
+    expect((await command(rig, 'diff')).output).toContain('~ b ')
+    await rig.writer.txn({ 'v1/a.json': '{' })
+    expect((await command(rig, 'diff')).output).toContain('held (ValidationFailed)')
+    // What is published is what it should be.
+    expect((await command(rig, 'verify')).code).toBe(0)
+  })
+
   test('verify of a copy that is of another store says so', async () => {
     await using first = await startEtcd({ version: '3.6' })
     await using rig = await MirrorRig.make(first, { prefix: '/other/' })
