@@ -9,6 +9,7 @@ import { HookSet } from '../targets/hooks/hook-set.ts'
 import type { DataObjectTarget } from '../targets/objects/data-object.ts'
 import type { EtcdKeysTargetOptions, ObjectsTargetOptions } from '../targets/objects/options.ts'
 import type { ObjectSinkOptions } from '../targets/objects/target-session.ts'
+import { commandChecks } from '../targets/validate/command-checks.ts'
 import type { AllowedKind } from '../util/allowed-kind.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
@@ -47,9 +48,10 @@ function fileSink(
 ): Sink {
   const { root, hooks: directory } = layoutOf(options.root)
   const shared = { files: new FileSystem(), logger, clock }
-  const hooks = new HookSet(options.hooks, { ...shared, mirror: name, root, directory, metrics, onResult })
+  const context = { ...shared, mirror: name, root, directory, metrics, onResult }
+  const hooks = new HookSet(options.hooks, context, commandChecks(options.validate))
   return lazySink(async () => {
-    const projection = await filesProjection(options, prefix)
+    const projection = await filesProjection({ prefix }, options)
     return createFileSink({ ...shared, options, mirrorName: name, prefix, configHash, projection, hooks, version })
   })
 }

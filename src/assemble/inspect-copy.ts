@@ -5,6 +5,7 @@ import { comparablePosition } from '../mirror/comparable.ts'
 import { KeySelection } from '../mirror/key-selection.ts'
 import { SinkError } from '../mirror/sink-error.ts'
 import type { Position } from '../replication/position.ts'
+import { isCompleteVersion, readServerVersion } from '../replication/server-version.ts'
 import { type Snapshot, takeSnapshot } from '../replication/snapshot.ts'
 import { StoreResetError } from '../replication/store-reset-error.ts'
 import { type CopyComparison, compareCopy } from '../targets/files/compare-copy.ts'
@@ -88,9 +89,7 @@ async function inspect(
   const guard = new GuardCheck(mirror, copy)
   const pages = guard.watch(new KeySelection(prefix, mirror.keys).ofPages(snapshot.pages))
   const position = positionOf(snapshot, copy)
-  // What is published already was judged then.
-  const validate = version === 'Head' ? files.validate : []
-  const projection = await filesProjection({ ...files, validate }, prefix)
+  const projection = await filesProjection(mirror, files, (judge) => guard.note(judge))
   const options = { copy, target: files, prefix, projection, pages, position, keepBytes, signal }
   const comparison = await guard.compared(() => compareCopy(options))
   guard.judge(comparison.totals, snapshot.revision)
@@ -123,7 +122,8 @@ async function publishedOf(
   if (copy?.position === undefined) return HEAD
   try {
     const maxBehind = Number.POSITIVE_INFINITY
-    const position = await comparablePosition(rpc, prefix, copy.position, { signal, maxBehind })
+    const mayLoseEvents = !isCompleteVersion(await readServerVersion(rpc, { signal }))
+    const position = await comparablePosition(rpc, prefix, copy.position, { signal, maxBehind, mayLoseEvents })
     if (position === undefined) return { revision: undefined, basis: 'HeadAfterCompaction' }
     return { revision: position.revision, basis: 'Published' }
   } catch (error) {
