@@ -1,5 +1,6 @@
 import type { Clock } from '../util/clock.ts'
 import { systemClock } from '../util/clock.ts'
+import { LinkedAbort } from '../util/linked-abort.ts'
 import type { Metrics } from '../util/metrics.ts'
 import { noMetrics } from '../util/metrics.ts'
 import { Semaphore } from '../util/semaphore.ts'
@@ -237,17 +238,23 @@ export class KubeClient {
   }
 
   async #once(action: string, request: KubeRequest): Promise<unknown> {
-    const late = AbortSignal.timeout(CALL_MS)
-    const signal = AbortSignal.any([request.signal, late])
+    using call = new LinkedAbort(request.signal)
+    let isLate = false
+    const deadline = setTimeout(() => {
+      isLate = true
+      call.abort()
+    }, CALL_MS)
     try {
-      const response = await this.#transport.request({ ...request, signal })
+      const response = await this.#transport.request({ ...request, signal: call.signal })
       if (response.statusCode >= 300) throw await failureOf(action, response)
       return await response.body.json()
     } catch (error) {
       request.signal.throwIfAborted()
       if (error instanceof KubeError) throw error
-      if (!late.aborted) throw this.#transport.unavailable(error, signal)
+      if (!isLate) throw this.#transport.unavailable(error, call.signal)
       throw new KubeError('KubeUnavailable', `Cannot ${action}: no answer within ${CALL_MS / 1000} s`)
+    } finally {
+      clearTimeout(deadline)
     }
   }
 

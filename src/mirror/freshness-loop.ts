@@ -1,5 +1,6 @@
 import { StoreResetError } from '../replication/store-reset-error.ts'
 import type { Clock } from '../util/clock.ts'
+import { LinkedAbort } from '../util/linked-abort.ts'
 import type { Notifier } from '../util/notifier.ts'
 import { Doubts } from './doubts.ts'
 import type { Drift } from './drift.ts'
@@ -91,10 +92,9 @@ export class FreshnessLoop {
   /** Until the next check is due, or the watch was opened after `seen`. */
   async #rest(seen: number, signal: AbortSignal): Promise<void> {
     const { clock, reopened } = this.#options
-    const done = new AbortController()
-    const either = AbortSignal.any([signal, done.signal])
+    using done = new LinkedAbort(signal)
     try {
-      await Promise.race([clock.sleep(this.#intervalMs(), either), reopened.wait(seen, either)])
+      await Promise.race([clock.sleep(this.#intervalMs(), done.signal), reopened.wait(seen, done.signal)])
     } finally {
       done.abort()
     }

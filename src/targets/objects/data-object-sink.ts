@@ -1,5 +1,5 @@
 import type { KubeClient, ObjectRef } from '../../kube/kube-client.ts'
-import { isKnownVersion, type KubeObject } from '../../kube/kube-object.ts'
+import { isKnownVersion, type KubeObject, versionOf } from '../../kube/kube-object.ts'
 import type {
   Difference,
   MergedBatch,
@@ -287,7 +287,7 @@ export class DataObjectSink implements Sink {
   #saw(found: KubeObject | 'absent'): void {
     const opened = this.#opened
     if (opened === undefined) return
-    opened.seen = found
+    opened.seen = found === 'absent' ? found : versionOf(found)
     if (!isKnownVersion(opened.live, found)) opened.drift.suspect()
   }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { isKnownVersion, type KubeObject, type ObjectMeta } from '../../kube/kube-object.ts'
+import { isKnownVersion, type KubeObject, type ObjectMeta, versionOf } from '../../kube/kube-object.ts'
 import type { KubeResource } from '../../kube/kube-resource.ts'
 import type { Totals } from '../../mirror/sink.ts'
 import { ANNOTATIONS, LABELS } from './object-identity.ts'
@@ -191,9 +191,8 @@ export function liveOf(known: KnownObject | undefined): KubeObject | 'absent' {
   return known?.live.metadata.resourceVersion === undefined ? 'absent' : known.live
 }
 
-function slim({ metadata }: KubeObject): KubeObject {
-  const { name, uid, resourceVersion } = metadata
-  return { metadata: { name, ...(uid && { uid }), ...(resourceVersion && { resourceVersion }), ...own(metadata) } }
+function slim(object: KubeObject): KubeObject {
+  return { metadata: { ...versionOf(object).metadata, ...own(object.metadata) } }
 }
 
 function own({ labels = {}, annotations = {} }: ObjectMeta) {
