@@ -1,3 +1,4 @@
+import { KubeAccess } from '../assemble/kube-access.ts'
 import { Reloader } from '../assemble/reloader.ts'
 import { RunningProcess } from '../assemble/running-process.ts'
 import { type StartConfig, startConfig } from '../assemble/start-config.ts'
@@ -9,12 +10,12 @@ import { type HttpServer, startHttpServer } from '../server/http-server.ts'
 import { SeedHealthTracker } from '../server/seed-health-tracker.ts'
 import { systemClock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
+import { noMetrics } from '../util/metrics.ts'
 import type { CommandContext } from './command-context.ts'
 import { drainable } from './drainable.ts'
 import { EXIT_CODES } from './exit-code.ts'
 import { keepHeapSmall } from './keep-heap-small.ts'
 import { ProgressBar } from './progress-bar.ts'
-import { runDry } from './run-dry.ts'
 import type { RunFlags } from './run-flags.ts'
 import { runOnce } from './run-once.ts'
 
@@ -37,10 +38,16 @@ export async function run(flags: RunFlags, context: CommandContext): Promise<num
   return EXIT_CODES.done
 }
 
-async function dryRun(flags: RunFlags, { env, signal }: CommandContext, logger: Logger): Promise<number> {
+async function dryRun(flags: RunFlags, { env, signal, version }: CommandContext, logger: Logger): Promise<number> {
+  const { runDry } = await import('./run-dry.ts')
   const { config } = await startConfig({ flags, env, signal }, logger)
   for (const warning of [...flags.warnings, ...config.warnings]) logger.warn({ warning }, 'configuration')
-  return await runDry(config, signal, logger)
+  const kube = new KubeAccess({ env, version, clock: systemClock, metrics: noMetrics })
+  try {
+    return await runDry(config, { kube, allowKinds: flags.allowKinds, signal }, logger)
+  } finally {
+    await kube.close()
+  }
 }
 
 async function mirror(flags: RunFlags, context: CommandContext, logger: Logger, bar: ProgressBar): Promise<void> {

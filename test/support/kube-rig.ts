@@ -100,6 +100,19 @@ export class KubeRig implements AsyncDisposable {
     readonly args?: readonly string[]
     readonly target?: KubeTarget
   } = {}) {
+    const http = `127.0.0.1:${await freePort()}`
+    const started = await this.#start('run', ['--http-bind', http, ...args], name, target)
+    return new KubeRun(started, http, name, this.writer)
+  }
+
+  /** Another command in a configuration of its own; resolves with its exit code and what it printed. */
+  async command(name: string, args: readonly string[] = [], target = this.#options.target) {
+    const started = await this.#start(name, args, 'app', target)
+    const { code } = await started.exit
+    return { code, output: started.output }
+  }
+
+  async #start(command: string, args: readonly string[], name: string, target: KubeTarget) {
     const { api, etcd, endpoint = etcd.endpoint, mirror, server } = this.#options
     const directory = join(this.#directory.path, String(this.#processes.length))
     await mkdir(directory)
@@ -108,14 +121,11 @@ export class KubeRig implements AsyncDisposable {
     await writeFile(join(directory, 'etcd.conf'), JSON.stringify({ endpoints: [endpoint] }))
     await writeFile(join(directory, 'mirror.yaml'), JSON.stringify({ mirrors }))
     await chmod(join(directory, 'etcd.conf'), 0o600)
-    const http = `127.0.0.1:${await freePort()}`
     const { namespace } = this
     const kubeconfig = await api.kubeconfig({ user: 'mirror', namespace, ...(server !== undefined && { server }) })
-    const started = startMirror(['run', '--config-dir', directory, '--http-bind', http, ...args], {
-      env: { KUBECONFIG: kubeconfig },
-    })
+    const started = startMirror([command, '--config-dir', directory, ...args], { env: { KUBECONFIG: kubeconfig } })
     this.#processes.push(started)
-    return new KubeRun(started, http, name, this.writer)
+    return started
   }
 
   ref(resource: KubeResource, name: string): ObjectRef {

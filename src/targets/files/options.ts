@@ -97,20 +97,6 @@ export const filesTargetSchema = z
     validate: validateSchema,
     hooks: hooksSchema,
   })
-  .superRefine(({ layout, hooks, validate }, context) => {
-    if (layout !== 'InPlace') return
-    const refuse = (what: string, path: (string | number)[]) => {
-      context.addIssue({
-        code: 'custom',
-        message: `${what} needs the layout Snapshot: with InPlace no tree is staged`,
-        path,
-      })
-    }
-    const hook = hooks.findIndex(({ phase }) => phase === 'BeforePublish')
-    if (hook !== -1) refuse('BeforePublish', ['hooks', hook, 'phase'])
-    const rule = validate.findIndex(({ command }) => command !== undefined)
-    if (rule !== -1) refuse('a command', ['validate', rule, 'command'])
-  })
   .transform(({ readerGrace, ...rest }): FilesTargetOptions => ({ ...rest, readerGraceMs: readerGrace }))
   .describe('A directory tree.')
 

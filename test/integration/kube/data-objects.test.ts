@@ -208,3 +208,56 @@ describe.each(KINDS)('target %s', (target, kind, resource) => {
     expect(await second.metric('etcd_mirror_resync_total')).toBe(0)
   })
 })
+
+test('diff, verify and run --dry-run compare a Secret with etcd by names and sizes, and write nothing', async () => {
+  await using rig = await KubeRig.make({ api, etcd, target: { secret: { name: 'app', labels: { team: 'a' } } } })
+  await rig.writer.txn({ 'a/b': 'hunter2', gone: '1', same: 'same' })
+  expect(await rig.command('diff')).toMatchObject({ code: 6, output: expect.stringContaining('nothing published') })
+  expect(await rig.command('verify')).toMatchObject({ code: 5 })
+  const dry = await rig.command('run', ['--dry-run'])
+  expect([dry.code, JSON.parse(dry.output.split('\n').at(-1) ?? '')]).toEqual([
+    0,
+    expect.objectContaining({ msg: 'would publish', mirror: 'app', keys: 3, added: 3, changed: 0, removed: 0 }),
+  ])
+  expect(await rig.get(SECRETS, 'app')).toBeUndefined()
+  expect((await rig.command('run', ['--one-time'])).code).toBe(0)
+  const before = await rig.settled('Secret')
+  expect(await rig.command('diff')).toMatchObject({ code: 0, output: expect.stringContaining('3 keys') })
+  await rig.writer.txn({ 'a/b': 'hunter2!', gone: undefined, new: '12' })
+  const { code, output } = await rig.command('diff')
+  expect(code).toBe(6)
+  expect(
+    output
+      .split('\n')
+      .slice(1)
+      .map((line) => line.trim().replace(/ +/g, ' ')),
+  ).toEqual(['~ a.b 7 B → 8 B', '- gone 1 B', '+ new 2 B', '1 to add, 1 to change, 1 to remove; then 3 keys'])
+  expect(output).not.toContain('hunter2')
+  // At the revision of the copy nothing differs, until somebody changes it.
+  expect((await rig.command('verify')).code).toBe(0)
+  await rig.kubectl(['label', '--overwrite', 'secret', 'app', 'team=b'])
+  await rig.kubectl(['patch', 'secret', 'app', '-p', '{"data":{"same":"b3RoZXI="}}'])
+  expect(await rig.command('verify')).toMatchObject({
+    code: 6,
+    output: expect.stringMatching(/2 paths differ[\s\S]*m metadata +labels or annotations[\s\S]*~ same/),
+  })
+  expect((await rig.get(SECRETS, 'app'))?.metadata.uid).toBe(before.metadata.uid)
+})
+
+test('diff says when an object cannot hold the copy, and when it is not the mirror’s', async () => {
+  await using rig = await KubeRig.make({ api, etcd, target: { secret: { name: 'app' } } })
+  for (let part = 0; part < 4; part++) await rig.writer.put(`large/${part}`, Buffer.alloc(300_000, 'x'))
+  expect(await rig.command('diff')).toMatchObject({
+    code: 5,
+    output: expect.stringContaining('one object holds 921600'),
+  })
+  await rig.writer.deletePrefix('large/')
+  await rig.kubectl(
+    ['apply', '-f', '-'],
+    JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'app' } }),
+  )
+  expect(await rig.command('diff')).toMatchObject({
+    code: 5,
+    output: expect.stringContaining('it exists and no mirror made it'),
+  })
+})

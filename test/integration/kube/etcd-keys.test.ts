@@ -27,6 +27,38 @@ afterAll(async () => {
 const make = () => KubeRig.make({ api, etcd, target: { etcdKeys: {} } })
 
 describe('target etcdKeys', () => {
+  test('diff and run --dry-run name the resources that a publish would write; verify says that it has no revision', async () => {
+    await using rig = await make()
+    await rig.writer.txn({ a: 'hunter2', gone: '1', same: 'same' })
+    expect((await rig.command('run', ['--one-time'])).code).toBe(0)
+    expect(await rig.command('diff')).toMatchObject({ code: 0, output: expect.stringContaining('3 keys') })
+    await rig.writer.txn({ a: 'hunter2!', gone: undefined, new: '12' })
+    const { code, output } = await rig.command('diff')
+    expect(code).toBe(6)
+    expect(
+      output
+        .split('\n')
+        .slice(1)
+        .map((line) => line.trim().replace(/ +/g, ' ')),
+    ).toEqual([
+      '~ etcdkeys/app.a 7 B → 8 B',
+      '- etcdkeys/app.gone 1 B',
+      '+ etcdkeys/app.new 2 B',
+      '1 to add, 1 to change, 1 to remove; then 3 keys',
+    ])
+    const dry = await rig.command('run', ['--dry-run'])
+    expect(dry).toMatchObject({ code: 0, output: expect.stringMatching(/"added":1,"changed":1,"removed":1/) })
+    expect(await rig.command('verify')).toMatchObject({
+      code: 2,
+      output: expect.stringContaining('diff compares it with what etcd holds now'),
+    })
+    expect((await rig.list(ETCD_KEYS)).map(({ metadata }) => metadata.name).sort()).toEqual([
+      'app.a',
+      'app.gone',
+      'app.same',
+    ])
+  })
+
   test('follows puts, deletes, transactions and any bytes; writes nothing twice', async () => {
     await using rig = await make()
     await rig.writer.txn({ 'feature/dark-mode': 'on', 'Feature/Dark_Mode': 'off', 'a.b': '1', 'a/b': '2' })
