@@ -71,9 +71,9 @@ function lookAtFiles(mirror: MirrorConfig, target: FilesTargetOptions): CopyLook
   return {
     copy: tree,
     tree,
-    compare: ({ judged, ...state }) => {
-      const projection = filesProjection(mirror, target, judged)
-      return compareCopy({ copy: tree, target, prefix, projection, ...state })
+    compare: async ({ judged, ...state }) => {
+      const projection = await filesProjection(mirror, target, judged)
+      return await compareCopy({ copy: tree, target, prefix, projection, ...state })
     },
     isSame: async () => {
       const now = look()
