@@ -143,6 +143,11 @@ export class ManyObjectsSink implements Sink {
     return { sound: this.#opened !== undefined && !this.#opened.known.isDrifted }
   }
 
+  /** Why what others change cannot be noticed; undefined = it is. */
+  fault(): SinkError | undefined {
+    return this.#opened?.drift.fault
+  }
+
   async close(): Promise<void> {
     const opened = this.#opened
     await this.#stop()
