@@ -14,8 +14,8 @@ import { noMetrics } from '../util/metrics.ts'
 import type { CommandContext } from './command-context.ts'
 import { drainable } from './drainable.ts'
 import { EXIT_CODES } from './exit-code.ts'
+import { keepHeapSmall } from './keep-heap-small.ts'
 import { ProgressBar } from './progress-bar.ts'
-import { runDry } from './run-dry.ts'
 import type { RunFlags } from './run-flags.ts'
 import { runOnce } from './run-once.ts'
 
@@ -39,6 +39,7 @@ export async function run(flags: RunFlags, context: CommandContext): Promise<num
 }
 
 async function dryRun(flags: RunFlags, { env, signal, version }: CommandContext, logger: Logger): Promise<number> {
+  const { runDry } = await import('./run-dry.ts')
   const { config } = await startConfig({ flags, env, signal }, logger)
   for (const warning of [...flags.warnings, ...config.warnings]) logger.warn({ warning }, 'configuration')
   const kube = new KubeAccess({ env, version, clock: systemClock, metrics: noMetrics })
@@ -52,6 +53,7 @@ async function dryRun(flags: RunFlags, { env, signal, version }: CommandContext,
 async function mirror(flags: RunFlags, context: CommandContext, logger: Logger, bar: ProgressBar): Promise<void> {
   const { env, signal, version } = context
   const { allowKinds } = flags
+  keepHeapSmall('Reading')
   const start = await startConfig({ flags, env, signal }, logger)
   for (const warning of [...flags.warnings, ...start.config.warnings]) logger.warn({ warning }, 'configuration')
   const metrics = createMetrics()
@@ -94,6 +96,8 @@ async function serve(options: ServeOptions): Promise<void> {
     if (start.config.etcd.allowDelayedStart === false) await requireEtcd(running, signal)
     context.onHangup(() => reloader.reloadAndResync())
     const ended = Promise.all([running.run(signal, { compacts: true }), reloader.run(signal)])
+    const follow = () => keepHeapSmall('Following')
+    void running.synced().then(follow, follow)
     await drainable(ended, flags.shutdownGraceMs, signal, logger)
   } finally {
     await server.close()

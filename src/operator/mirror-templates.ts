@@ -18,8 +18,6 @@ type Complete = Extract<MirrorRequest, { kind: 'mirror' | 'files' }>
 /** What EtcdMirrors ask for, with the templates that they name in ConfigMaps of their own namespaces. */
 export class MirrorTemplates {
   readonly #configMaps: NamedObjects
-  /** Texts that were looked at, by mirror, and what is wrong with them. */
-  readonly #checked = new Map<string, { readonly text: string; readonly fault: string | undefined }>()
 
   /** `configMaps` calls again for the key of a mirror whose ConfigMap changes. */
   constructor(configMaps: NamedObjects) {
@@ -32,7 +30,7 @@ export class MirrorTemplates {
     const request = mirrorRequest(mirror)
     if (request.kind !== 'template') this.#configMaps.use(key, [])
     if (request.kind === 'invalid') return refused('InvalidSpec', request.message)
-    if (request.kind !== 'template') return this.#checkedInline(key, request)
+    if (request.kind !== 'template') return request
     const { name, key: field } = request.from.configMapKeyRef
     const ref = { namespace: mirror.metadata.namespace ?? '', name }
     this.#configMaps.use(key, [ref])
@@ -40,28 +38,13 @@ export class MirrorTemplates {
     if (found === undefined) return undefined
     const text = templateIn(found, request.from)
     if (typeof text !== 'string') return text
-    const fault = this.#faultOf(key, text)
-    if (fault !== undefined) return refused('TemplateInvalid', `ConfigMap "${name}", key "${field}": ${fault}`)
-    return request.withText(text)
+    const fault = faultIn(text)
+    if (fault === undefined) return request.withText(text)
+    return refused('TemplateInvalid', `ConfigMap "${name}", key "${field}": ${fault}`)
   }
 
   forget(key: string): void {
     this.#configMaps.use(key, [])
-    this.#checked.delete(key)
-  }
-
-  #checkedInline(key: string, request: Complete): Complete | SpecRefusal {
-    if (request.kind === 'files' || !('objects' in request.config.target)) return request
-    const fault = this.#faultOf(key, request.config.target.objects.template)
-    return fault === undefined ? request : refused('InvalidSpec', `spec.target.objects.template: ${fault}`)
-  }
-
-  #faultOf(key: string, text: string): string | undefined {
-    const known = this.#checked.get(key)
-    if (known?.text === text) return known.fault
-    const fault = faultIn(text)
-    this.#checked.set(key, { text, fault })
-    return fault
   }
 }
 

@@ -4,6 +4,7 @@ import type { KubeObject } from '../kube/kube-object.ts'
 import { CONFIG_MAPS, type KubeResource, SECRETS } from '../kube/kube-resource.ts'
 import type { MirrorStatus } from '../mirror/mirror-status.ts'
 import type { MetricsRegistry } from '../observe/metrics-registry.ts'
+import { RenderPool } from '../targets/render/render-pool.ts'
 import type { AllowedKind } from '../util/allowed-kind.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
@@ -41,6 +42,8 @@ export interface OperatorTermOptions {
 
 /** How often running mirrors are asked whether there is news for their status. */
 const POLL_MS = 1000
+/** A namespace whose renderings take long has a fifth of a process. */
+const RENDERING = { processes: 2, memoryMiB: 64, waitFactor: 4 }
 
 /** Everything that one leader does, from the first list to the last mirror that has let its target go. */
 export class OperatorTerm {
@@ -51,6 +54,7 @@ export class OperatorTerm {
   readonly #watches: SharedWatches
   readonly #secrets: NamedObjects
   readonly #configMaps: NamedObjects
+  readonly #renderPool: RenderPool
   readonly #mirrors: ResourceCache
   readonly #namespaces: ResourceCache
   readonly #caches: Readonly<Record<ConnectionKind, ResourceCache>>
@@ -60,7 +64,13 @@ export class OperatorTerm {
   constructor(options: OperatorTermOptions) {
     this.#options = options
     this.#watches = new SharedWatches(options)
-    const context = { ...options, watches: this.#watches, metrics: options.metrics.metrics }
+    this.#renderPool = new RenderPool({ clock: options.clock, ...RENDERING })
+    const context = {
+      ...options,
+      watches: this.#watches,
+      renderPool: this.#renderPool,
+      metrics: options.metrics.metrics,
+    }
     this.#runner = new MirrorRunner({ ...options, createSink: (request) => operatorSink(request, context) })
     this.#compactions = new Compactions({
       ...options,
@@ -108,6 +118,7 @@ export class OperatorTerm {
     } finally {
       await this.#runner.close()
       await Promise.all([this.#watches, this.#secrets, this.#configMaps].map((watches) => watches.close()))
+      this.#renderPool.close()
       await this.#compactions.close()
       this.#connections.close()
     }

@@ -1,5 +1,5 @@
 import { isAbsolute, resolve } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { durationField } from '../../mirror/options.ts'
 import { parseFileMode } from '../../util/file-mode.ts'
 import { type HookOptions, hooksSchema } from '../hooks/options.ts'
