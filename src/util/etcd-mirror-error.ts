@@ -7,17 +7,12 @@
  * - library, told before anything is sent: `EmptyKey` `KeyTooLarge` `InvalidRevision` `DuplicateKey` `InvalidArgument`
  *   `InvalidMessage` (not a message of the serializer) `NotConnected` (the plugin has no connection yet); `LeadershipLost`
  * - mirror: `StoreReset` (the store was proven to be another one than the one mirrored so far); held by a guard:
-<<<<<<< HEAD
- *   `LimitExceeded` `EmptyRefused` `DeletesRefused`; `SeedUnusable` (the fallback cannot be published)
+ *   `LimitExceeded` `EmptyRefused` `DeletesRefused`; `RenderFailed` (keys of which an output cannot be made)
+ *   `ValidationFailed` `HookVetoed`; `HookFailed` (after a publish); `SeedUnusable` (the fallback cannot be published)
  * - Kubernetes API: `KubeUnavailable` `KubeThrottled` `KubeDenied` `KubeNotFound` `KubeConflict` `KubeGone` `KubeInvalid`
  *   `KubeTooLarge`
  * - target: `TargetNotWritable` `TargetFull` `TargetForeign` `TargetBusy` `TargetBroken` `TargetTooLarge` (does not fit one
  *   object) `TargetConflict` (another field manager holds to what it wrote)
-=======
- *   `LimitExceeded` `EmptyRefused` `DeletesRefused`; `RenderFailed` (keys of
- *   which an output cannot be made) `ValidationFailed` `HookVetoed`; `HookFailed` (after a publish); `SeedUnusable` (the fallback cannot be published)
- * - target: `TargetNotWritable` `TargetFull` `TargetForeign` `TargetBusy` `TargetBroken`
->>>>>>> main
  * - process: `ConfigInvalid` `Usage` `AddressInUse` `Internal`
  */
 export type ErrorCode =

@@ -1,6 +1,7 @@
 import type { KubeClient, ObjectRef } from '../../kube/kube-client.ts'
 import type { KubeObject } from '../../kube/kube-object.ts'
 import { CONFIG_MAPS } from '../../kube/kube-resource.ts'
+import type { Totals } from '../../mirror/sink.ts'
 import { ANNOTATIONS, assertOwn, ownerReferences, ownLabels } from './object-identity.ts'
 import type { ObjectWriter } from './object-writer.ts'
 import { type StoredState, storedStateOf, storedStateText } from './stored-state.ts'
@@ -18,12 +19,20 @@ export interface IndexObjectOptions {
   readonly namespace: string
 }
 
+/** What the index tells beside the position, for people as well. */
+export interface IndexContent {
+  /** Of the copy; undefined = not known. */
+  readonly totals: Totals | undefined
+  readonly keyErrors: number
+}
+
 /** Holds the position of a mirror that writes many objects: a ConfigMap of its own. */
 export class IndexObject {
   readonly #options: IndexObjectOptions
   readonly #ref: ObjectRef
   #live: KubeObject | 'absent' | undefined
   #stored: StoredState | undefined
+  #totals: Totals | undefined
   #writtenMs = Number.NEGATIVE_INFINITY
 
   constructor(options: IndexObjectOptions) {
@@ -37,6 +46,11 @@ export class IndexObject {
     return this.#stored
   }
 
+  /** As they were read or written last; undefined = not known. */
+  get totals(): Totals | undefined {
+    return this.#totals
+  }
+
   /** Milliseconds since it was written. */
   get ageMs(): number {
     return this.#options.sink.clock.monotonic() - this.#writtenMs
@@ -48,11 +62,13 @@ export class IndexObject {
     const { mirrorName: mirror } = this.#options.sink
     assertOwn(this.#live, { mirror, target: `ConfigMap ${this.#ref.name}`, isShared: false })
     this.#stored = storedStateOf(this.#live)
+    this.#totals = totalsOf(this.#live)
     return this.#stored
   }
 
-  async write(writer: ObjectWriter, state: StoredState, data: Readonly<Record<string, string>>, signal: AbortSignal) {
+  async write(writer: ObjectWriter, state: StoredState, { totals, keyErrors }: IndexContent, signal: AbortSignal) {
     const { sink, deletionPolicy } = this.#options
+    const counts = totals && { keys: String(totals.keys), bytes: String(totals.bytes) }
     const { revision, epoch } = state.published
     const manifest: KubeObject = {
       metadata: {
@@ -66,12 +82,19 @@ export class IndexObject {
         },
         ...ownerReferences(sink.owner, deletionPolicy),
       },
-      data,
+      data: { ...counts, keyErrors: String(keyErrors) },
     }
     const before = this.#live
     this.#live = undefined
     this.#live = await writer.write(this.#ref, manifest, before, signal)
     this.#stored = state
+    this.#totals = totals
     this.#writtenMs = sink.clock.monotonic()
   }
+}
+
+function totalsOf({ data }: KubeObject): Totals | undefined {
+  const { keys, bytes } = (data ?? {}) as Readonly<Record<string, unknown>>
+  const totals = { keys: Number(keys ?? Number.NaN), bytes: Number(bytes ?? Number.NaN) }
+  return Number.isSafeInteger(totals.keys) && Number.isSafeInteger(totals.bytes) ? totals : undefined
 }

@@ -1,5 +1,6 @@
 import type { KubeClient } from '../../kube/kube-client.ts'
 import type { KubeObject } from '../../kube/kube-object.ts'
+import { ResyncNeeded } from '../../mirror/resync-needed.ts'
 import type {
   MergedBatch,
   OpenedSink,
@@ -7,6 +8,7 @@ import type {
   RestoreOptions,
   Sink,
   SnapshotSource,
+  Totals,
   WriteOptions,
   WriteResult,
 } from '../../mirror/sink.ts'
@@ -15,6 +17,7 @@ import type { Position } from '../../replication/position.ts'
 import { Semaphore } from '../../util/semaphore.ts'
 import { KeyErrorSet } from '../files/key-errors.ts'
 import { DriftWatch, type Watched } from './drift-watch.ts'
+import { GroupedKeys } from './grouped-keys.ts'
 import { IndexObject } from './index-object.ts'
 import { KnownObjects } from './known-objects.ts'
 import { toTargetError } from './kube-fault.ts'
@@ -48,6 +51,8 @@ interface Opened {
   readonly objects: ManyObjectsWriter
   readonly drift: DriftWatch
   readonly refused: Map<string, Refusal>
+  /** Where sources are groups: the keys of the copy; undefined = not known before a snapshot. */
+  groups: GroupedKeys | undefined
   published: StoredState['published'] | undefined
   /** All objects are complete up to here. */
   position: Position | undefined
@@ -59,7 +64,7 @@ interface Opened {
 
 /**
  * A sink that makes objects of keys. Each object is written for itself; what is published is the last revision at which
- * all of them were complete. Memory: what identifies an object, not what it holds.
+ * all of them were complete. Memory: what identifies an object, not what it holds; of groups of keys their values.
  */
 export class ManyObjectsSink implements Sink {
   readonly #options: ManyObjectsSinkOptions
@@ -94,7 +99,7 @@ export class ManyObjectsSink implements Sink {
         position: opened.position,
         published: opened.published,
         keyErrors: this.#keyErrors(opened),
-        totals: stored && this.#plan(opened).totals(opened.refused),
+        totals: stored && this.#totals(opened),
         isSameConfig,
       }
     })
@@ -102,14 +107,12 @@ export class ManyObjectsSink implements Sink {
 
   async restore(source: SnapshotSource, options: RestoreOptions): Promise<WriteResult> {
     return await this.#exclusive(async (opened) => {
-      const plan = this.#plan(opened, options)
+      const groups = this.#options.projection.isGrouped ? new GroupedKeys() : undefined
+      const plan = this.#plan(opened, groups, options)
       for await (const page of source.pages) for (const entry of page) await plan.put(entry)
       const { changes, position } = await source.finish()
-      for (const change of changes) {
-        if (change.type === 'put') await plan.put(change)
-        else plan.delete(change.key)
-      }
-      plan.prune()
+      await plan.change(changes)
+      await plan.complete({ isWhole: true })
       const result = await this.#carryOut(opened, plan, position, options)
       await this.#writeIndex(opened, options.signal)
       return result
@@ -121,11 +124,9 @@ export class ManyObjectsSink implements Sink {
   async apply({ changes, position }: MergedBatch, options: WriteOptions): Promise<WriteResult> {
     return await this.#exclusive(async (opened) => {
       if (opened.position === undefined) throw this.#broken('no complete state is published there')
-      const plan = this.#plan(opened)
-      for (const change of changes) {
-        if (change.type === 'put') await plan.put(change)
-        else plan.delete(change.key)
-      }
+      const plan = this.#plan(opened, this.#groupsToChange(opened))
+      await plan.change(changes)
+      await plan.complete({ isWhole: false })
       const result = await this.#carryOut(opened, plan, position, options)
       this.#scheduleIndex(opened)
       return result
@@ -214,6 +215,7 @@ export class ManyObjectsSink implements Sink {
     const drift = new DriftWatch({ client, watched, follow, clock, logger, mirror, repair, toSinkError })
     const position = undefined
     return {
+      groups: undefined,
       known,
       index,
       writer,
@@ -231,8 +233,27 @@ export class ManyObjectsSink implements Sink {
     if (isDrift) this.#opened?.drift.suspect()
   }
 
-  #plan({ known }: Opened, { onDifference }: RestoreOptions | { readonly onDifference?: undefined } = {}): ObjectPlan {
-    return new ObjectPlan(known, this.#options.projection, this.#options.prefix.length, onDifference)
+  /** A change of one key needs the others of its group, which a restarted mirror has to read first. */
+  #groupsToChange({ groups }: Opened): GroupedKeys | undefined {
+    if (!this.#options.projection.isGrouped) return undefined
+    if (groups === undefined) throw new ResyncNeeded('start')
+    return new GroupedKeys(groups)
+  }
+
+  #plan(
+    { known }: Opened,
+    groups?: GroupedKeys,
+    { onDifference }: Pick<RestoreOptions, 'onDifference'> = {},
+  ): ObjectPlan {
+    const { projection, prefix } = this.#options
+    return new ObjectPlan({ known, projection, prefixLength: prefix.length, groups, onDifference })
+  }
+
+  /** Of what is visible now. */
+  #totals(opened: Opened): Totals | undefined {
+    const { projection } = this.#options
+    if (projection.isGrouped) return opened.groups?.totals ?? opened.index.totals
+    return this.#plan(opened).totals(opened.refused)
   }
 
   async #carryOut(
@@ -253,7 +274,8 @@ export class ManyObjectsSink implements Sink {
     opened.position = position
     const isPublished = isFirst || counts.written + counts.removed > 0
     if (isPublished) opened.published = { revision: position.revision, epoch: position.epoch }
-    const totals = this.#plan(opened).totals(opened.refused)
+    opened.groups = plan.groups?.commit()
+    const totals = plan.groups?.totals ?? this.#plan(opened).totals(opened.refused)
     return { ...counts, published: isPublished, keyErrors: this.#keyErrors(opened), totals }
   }
 
@@ -272,10 +294,8 @@ export class ManyObjectsSink implements Sink {
     const { position, published, known, refused, index, writer } = opened
     if (position === undefined || published === undefined) return
     const { configHash } = this.#options
-    const { keys, bytes } = this.#plan(opened).totals(refused)
     const state = { position, published, configHash, rest: restText(known, refused) }
-    const data = { keys: String(keys), bytes: String(bytes), keyErrors: String(refused.size) }
-    await index.write(writer, state, data, signal)
+    await index.write(writer, state, { totals: this.#totals(opened), keyErrors: refused.size }, signal)
   }
 
   /** Whoever wrote last must not be ahead of us. Without an index nothing is known of where the objects came from. */

@@ -70,7 +70,7 @@ export class ManyObjectsWriter {
       else counts.written += 1
     }
     // What is there stays while what should take its place is refused.
-    if (refused.has(source) && reason === undefined) return
+    if (refused.has(source)) return
     for (const known of removals) {
       await this.#remove(known, signal)
       counts.removed += 1

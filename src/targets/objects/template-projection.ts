@@ -8,15 +8,16 @@ import type { KubeObject } from '../../kube/kube-object.ts'
 import { apiVersionOf, type KubeResource } from '../../kube/kube-resource.ts'
 import type { AllowedKind } from '../../util/allowed-kind.ts'
 import { printableKey } from '../files/key-path.ts'
-import { decodeValue } from '../render/decode-value.ts'
 import { KeyFault } from '../render/key-fault.ts'
 import { newLiquid, registerFilters, templateFault } from '../render/liquid.ts'
 import { TemplateKeys } from '../render/template-keys.ts'
+import { groupOf } from './key-group.ts'
 import { isDnsSubdomain } from './metadata-faults.ts'
 import { ANNOTATIONS } from './object-identity.ts'
 import { objectName } from './object-name.ts'
 import type { DesiredObject, ObjectProjection, Projected } from './object-projection.ts'
 import { type ObjectsTargetOptions, REFUSED_SECRET_TYPES } from './options.ts'
+import { groupContext, KeyOfGroupFault, keyContext } from './template-context.ts'
 
 const MAX_OBJECTS = 20
 
@@ -27,10 +28,13 @@ export interface TemplateProjectionOptions {
   readonly allowKinds: readonly AllowedKind[]
 }
 
-/** Objects of any allowed kind, by a template that is rendered for each key. */
+/** Objects of any allowed kind, by a template that is rendered for each key or for each group of keys. */
 export class TemplateProjection implements ObjectProjection {
+  readonly isGrouped: boolean
   readonly #given: TemplateProjectionOptions
   readonly #liquid = newLiquid()
+  /** What filters see: the keys of the group that is rendered. */
+  readonly #keys = new TemplateKeys()
   readonly #template: readonly Template[]
   #resources: readonly KubeResource[] = []
   #namespace = ''
@@ -38,7 +42,8 @@ export class TemplateProjection implements ObjectProjection {
   /** Throws what is wrong with the template. */
   constructor(given: TemplateProjectionOptions) {
     this.#given = given
-    registerFilters(this.#liquid, new TemplateKeys(), () => ({}))
+    this.isGrouped = given.options.per === 'Group'
+    registerFilters(this.#liquid, this.#keys, () => ({}))
     this.#template = this.#liquid.parse(given.options.template)
   }
 
@@ -52,16 +57,18 @@ export class TemplateProjection implements ObjectProjection {
   }
 
   sourceOf(relativeKey: Buffer): string {
-    return objectName(this.#given.mirror, relativeKey)
+    return objectName(this.#given.mirror, this.isGrouped ? groupOf(relativeKey) : relativeKey)
   }
 
-  async project(entry: KeyValue): Promise<Projected> {
+  async project(entries: readonly KeyValue[]): Promise<Projected> {
+    const key = this.#nameOf(entries)
     try {
-      const text = this.#liquid.renderSync([...this.#template], this.#contextOf(entry))
-      return { objects: this.#objectsOf(String(text)) }
+      const text = this.#liquid.renderSync([...this.#template], this.#contextOf(entries))
+      return { key, objects: this.#objectsOf(String(text)) }
     } catch (error) {
-      if (error instanceof KeyFault) return { reason: error.message }
-      return { reason: `its template fails: ${templateFault(error).state}` }
+      if (error instanceof KeyOfGroupFault) return { key: error.key, reason: error.message }
+      if (error instanceof KeyFault) return { key, reason: error.message }
+      return { key, reason: `its template fails: ${templateFault(error).state}` }
     }
   }
 
@@ -77,22 +84,25 @@ export class TemplateProjection implements ObjectProjection {
     return true
   }
 
-  #contextOf({ key, value, modRevision, createRevision, version }: KeyValue) {
+  /** The key, or what all keys of the group begin with. */
+  #nameOf([first]: readonly KeyValue[]): Buffer {
+    if (first === undefined) throw new Error('there is no key to project')
+    const { prefixLength } = this.#given
+    if (!this.isGrouped) return first.key
+    return first.key.subarray(0, prefixLength + groupOf(first.key.subarray(prefixLength)).length)
+  }
+
+  #contextOf(entries: readonly KeyValue[]): object {
     const { mirror, prefixLength, options } = this.#given
-    const relative = key.subarray(prefixLength)
-    const text = printableKey(relative)
-    return {
-      mirror,
-      namespace: this.#namespace,
-      key: text,
-      segments: text.split('/'),
-      // A name that is valid for every kind, and another one for every other key.
-      name: objectName(mirror, relative),
-      value: decodeValue(value, options.values),
-      modRevision,
-      createRevision,
-      version,
-    }
+    const parts = { prefixLength, values: options.values }
+    const shared = { mirror, namespace: this.#namespace }
+    const [first] = entries
+    if (first === undefined) throw new Error('there is no key to project')
+    // A name that is valid for every kind, and another one for every other key or group.
+    const name = this.sourceOf(first.key.subarray(prefixLength))
+    if (!this.isGrouped) return { ...shared, name, ...keyContext(first, parts) }
+    this.#keys.replace(entries.map(({ key, value }) => [printableKey(key.subarray(prefixLength)), value]))
+    return { ...shared, name, ...groupContext(entries, parts) }
   }
 
   #objectsOf(text: string): readonly DesiredObject[] {
