@@ -34,6 +34,12 @@ export interface KubeRigOptions {
   readonly rules?: readonly RbacRule[]
 }
 
+export interface KubeRunOptions {
+  readonly name?: string
+  readonly args?: readonly string[]
+  readonly target?: KubeTarget
+}
+
 const never = new AbortController().signal
 let count = 0
 
@@ -91,15 +97,20 @@ export class KubeRig implements AsyncDisposable {
   }
 
   /** `etcd-mirror run` in a configuration of its own, ended at the latest with the rig. */
-  async run({
-    name = 'app',
-    args = [],
-    target = this.#options.target,
-  }: {
-    readonly name?: string
-    readonly args?: readonly string[]
-    readonly target?: KubeTarget
-  } = {}) {
+  async run({ name = 'app', args = [], target = this.#options.target }: KubeRunOptions = {}) {
+    const http = `127.0.0.1:${await freePort()}`
+    const started = await this.#start(['run', '--http-bind', http, ...args], name, target)
+    return new KubeRun(started, http, name, this.writer)
+  }
+
+  /** `etcd-mirror check`: its exit code and what it prints. */
+  async check({ name = 'app', args = [], target = this.#options.target }: KubeRunOptions = {}) {
+    const started = await this.#start(['check', ...args], name, target)
+    const { code } = await started.exit
+    return { code, lines: started.output.split('\n') }
+  }
+
+  async #start(args: readonly string[], name: string, target: KubeTarget): Promise<MirrorProcess> {
     const { api, etcd, endpoint = etcd.endpoint, mirror, server } = this.#options
     const directory = join(this.#directory.path, String(this.#processes.length))
     await mkdir(directory)
@@ -108,14 +119,11 @@ export class KubeRig implements AsyncDisposable {
     await writeFile(join(directory, 'etcd.conf'), JSON.stringify({ endpoints: [endpoint] }))
     await writeFile(join(directory, 'mirror.yaml'), JSON.stringify({ mirrors }))
     await chmod(join(directory, 'etcd.conf'), 0o600)
-    const http = `127.0.0.1:${await freePort()}`
     const { namespace } = this
     const kubeconfig = await api.kubeconfig({ user: 'mirror', namespace, ...(server !== undefined && { server }) })
-    const started = startMirror(['run', '--config-dir', directory, '--http-bind', http, ...args], {
-      env: { KUBECONFIG: kubeconfig },
-    })
+    const started = startMirror([...args, '--config-dir', directory], { env: { KUBECONFIG: kubeconfig } })
     this.#processes.push(started)
-    return new KubeRun(started, http, name, this.writer)
+    return started
   }
 
   ref(resource: KubeResource, name: string): ObjectRef {
