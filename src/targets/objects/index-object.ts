@@ -24,7 +24,11 @@ export interface IndexContent {
   /** Of the copy; undefined = not known. */
   readonly totals: Totals | undefined
   readonly keyErrors: number
+  /** See `KnownObjects.seals`. */
+  readonly seals: readonly string[]
 }
+
+const SEAL = /.{8}/g
 
 /** Holds the position of a mirror that writes many objects: a ConfigMap of its own. */
 export class IndexObject {
@@ -33,6 +37,7 @@ export class IndexObject {
   #live: KubeObject | 'absent' | undefined
   #stored: StoredState | undefined
   #totals: Totals | undefined
+  #seals: ReadonlySet<string> = new Set()
   #writtenMs = Number.NEGATIVE_INFINITY
 
   constructor(options: IndexObjectOptions) {
@@ -51,6 +56,11 @@ export class IndexObject {
     return this.#totals
   }
 
+  /** Of the objects as they were left when it was read. */
+  get seals(): ReadonlySet<string> {
+    return this.#seals
+  }
+
   /** Milliseconds since it was written. */
   get ageMs(): number {
     return this.#options.sink.clock.monotonic() - this.#writtenMs
@@ -63,10 +73,16 @@ export class IndexObject {
     assertOwn(this.#live, { mirror, target: `ConfigMap ${this.#ref.name}`, isShared: false })
     this.#stored = storedStateOf(this.#live)
     this.#totals = totalsOf(this.#live)
+    this.#seals = sealsOf(this.#live)
     return this.#stored
   }
 
-  async write(writer: ObjectWriter, state: StoredState, { totals, keyErrors }: IndexContent, signal: AbortSignal) {
+  async write(
+    writer: ObjectWriter,
+    state: StoredState,
+    { totals, keyErrors, seals }: IndexContent,
+    signal: AbortSignal,
+  ) {
     const { sink, deletionPolicy } = this.#options
     const counts = totals && { keys: String(totals.keys), bytes: String(totals.bytes) }
     const { revision, epoch } = state.published
@@ -83,6 +99,7 @@ export class IndexObject {
         ...ownerReferences(sink.owner, deletionPolicy),
       },
       data: { ...counts, keyErrors: String(keyErrors) },
+      ...(seals.length > 0 && { binaryData: { seals: seals.join('') } }),
     }
     const before = this.#live
     this.#live = undefined
@@ -91,6 +108,12 @@ export class IndexObject {
     this.#totals = totals
     this.#writtenMs = sink.clock.monotonic()
   }
+}
+
+/** Six bytes each, which are eight characters of Base64. */
+function sealsOf({ binaryData }: KubeObject): ReadonlySet<string> {
+  const { seals } = (binaryData ?? {}) as Readonly<Record<string, unknown>>
+  return new Set(typeof seals === 'string' ? seals.match(SEAL) : [])
 }
 
 function totalsOf({ data }: KubeObject): Totals | undefined {

@@ -24,7 +24,7 @@ import { toTargetError } from './kube-fault.ts'
 import { refusedFrom, restText } from './many-objects-rest.ts'
 import { ManyObjectsWriter } from './many-objects-writer.ts'
 import { ANNOTATIONS, assertOwn, ownSelector } from './object-identity.ts'
-import { ObjectPlan, type Refusal } from './object-plan.ts'
+import { ObjectPlan, type ObjectPlanParts, type Refusal, type WaitingSources } from './object-plan.ts'
 import type { ObjectProjection } from './object-projection.ts'
 import { ObjectWriter } from './object-writer.ts'
 import { isBehind, type StoredState } from './stored-state.ts'
@@ -53,6 +53,7 @@ interface Opened {
   readonly refused: Map<string, Refusal>
   /** Where sources are groups: the keys of the copy; undefined = not known before a snapshot. */
   groups: GroupedKeys | undefined
+  waiting: WaitingSources
   published: StoredState['published'] | undefined
   /** All objects are complete up to here. */
   position: Position | undefined
@@ -83,10 +84,11 @@ export class ManyObjectsSink implements Sink {
       const { client, namespace } = await this.#session.begin(signal)
       const { deletionPolicy, configHash, projection } = this.#options
       await projection.prepare?.(client, namespace, signal)
-      const known = new KnownObjects(projection)
-      const watched = await this.#list(client, namespace, known, signal)
       const index = new IndexObject({ sink: this.#options, deletionPolicy, client, namespace })
       const stored = await index.read(signal)
+      const marks = { mirror: this.#options.mirrorName, owner: this.#options.owner, deletionPolicy }
+      const known = new KnownObjects({ projection, marks, seals: index.seals })
+      const watched = await this.#list(client, namespace, known, signal)
       const refused = refusedFrom(stored?.rest, known, this.#options)
       const isSameConfig = stored?.configHash === configHash
       const isTrusted = isSameConfig && refused !== undefined && !known.isDrifted
@@ -108,7 +110,7 @@ export class ManyObjectsSink implements Sink {
   async restore(source: SnapshotSource, options: RestoreOptions): Promise<WriteResult> {
     return await this.#exclusive(async (opened) => {
       const groups = this.#options.projection.isGrouped ? new GroupedKeys() : undefined
-      const plan = this.#plan(opened, groups, options)
+      const plan = this.#plan(opened, groups, { onDifference: options.onDifference })
       for await (const page of source.pages) for (const entry of page) await plan.put(entry)
       const { changes, position } = await source.finish()
       await plan.change(changes)
@@ -124,7 +126,7 @@ export class ManyObjectsSink implements Sink {
   async apply({ changes, position }: MergedBatch, options: WriteOptions): Promise<WriteResult> {
     return await this.#exclusive(async (opened) => {
       if (opened.position === undefined) throw this.#broken('no complete state is published there')
-      const plan = this.#plan(opened, this.#groupsToChange(opened))
+      const plan = this.#plan(opened, this.#groupsToChange(opened), { waiting: opened.waiting })
       await plan.change(changes)
       await plan.complete({ isWhole: false })
       const result = await this.#carryOut(opened, plan, position, options)
@@ -216,6 +218,7 @@ export class ManyObjectsSink implements Sink {
     const position = undefined
     return {
       groups: undefined,
+      waiting: new Map(),
       known,
       index,
       writer,
@@ -243,10 +246,10 @@ export class ManyObjectsSink implements Sink {
   #plan(
     { known }: Opened,
     groups?: GroupedKeys,
-    { onDifference }: Pick<RestoreOptions, 'onDifference'> = {},
+    more: Pick<ObjectPlanParts, 'waiting' | 'onDifference'> = {},
   ): ObjectPlan {
     const { projection, prefix } = this.#options
-    return new ObjectPlan({ known, projection, prefixLength: prefix.length, groups, onDifference })
+    return new ObjectPlan({ ...more, known, projection, prefixLength: prefix.length, groups })
   }
 
   /** Of what is visible now. */
@@ -275,6 +278,7 @@ export class ManyObjectsSink implements Sink {
     const isPublished = isFirst || counts.written + counts.removed > 0
     if (isPublished) opened.published = { revision: position.revision, epoch: position.epoch }
     opened.groups = plan.groups?.commit()
+    opened.waiting = plan.waiting
     const totals = plan.groups?.totals ?? this.#plan(opened).totals(opened.refused)
     return { ...counts, published: isPublished, keyErrors: this.#keyErrors(opened), totals }
   }
@@ -294,8 +298,9 @@ export class ManyObjectsSink implements Sink {
     const { position, published, known, refused, index, writer } = opened
     if (position === undefined || published === undefined) return
     const { configHash } = this.#options
-    const state = { position, published, configHash, rest: restText(known, refused) }
-    await index.write(writer, state, { totals: this.#totals(opened), keyErrors: refused.size }, signal)
+    const state = { position, published, configHash, rest: restText(opened) }
+    const totals = this.#totals(opened)
+    await index.write(writer, state, { totals, keyErrors: refused.size, seals: known.seals() }, signal)
   }
 
   /** Whoever wrote last must not be ahead of us. Without an index nothing is known of where the objects came from. */

@@ -31,8 +31,16 @@ export interface ObjectPlanParts {
   readonly prefixLength: number
   /** Where sources are groups: their keys before the changes of the plan; the plan makes the changes to them. */
   readonly groups: GroupedKeys | undefined
+  /** See `ObjectPlan.waiting`: of the plan before, if this one is not of a complete state. */
+  readonly waiting?: WaitingSources | undefined
   readonly onDifference?: ReportDifference | undefined
 }
+
+/** The keys of sources; none for those of groups, which are known. */
+export type WaitingSources = ReadonlyMap<string, readonly KeyValue[]>
+
+/** So many may be waiting: each is looked at with every plan. The others get what they want with the next complete state. */
+export const MAX_WAITING = 100
 
 /** What a source becomes when nobody objects. */
 interface Candidate {
@@ -45,6 +53,7 @@ export class ObjectPlan {
   readonly #plans = new Map<string, SourcePlan>()
   /** Sources that want an object which is, or may be, that of another one. */
   readonly #contested = new Map<string, Candidate>()
+  readonly #waiting = new Map<string, readonly KeyValue[]>()
   readonly #claims: ObjectClaims
   readonly #parts: ObjectPlanParts
 
@@ -60,6 +69,11 @@ export class ObjectPlan {
   /** Where sources are groups: their keys with the changes of the plan. */
   get groups(): GroupedKeys | undefined {
     return this.#parts.groups
+  }
+
+  /** Sources that want what another one has: they get it when that one lets it go. */
+  get waiting(): WaitingSources {
+    return this.#waiting
   }
 
   get isEmpty(): boolean {
@@ -82,11 +96,15 @@ export class ObjectPlan {
 
   /** To be called when every key is known. `isWhole`: they are a complete state; what no key makes is removed. */
   async complete({ isWhole }: { readonly isWhole: boolean }): Promise<void> {
-    const { groups } = this.#parts
+    const { groups, waiting = NOBODY } = this.#parts
     for (const source of groups?.changed ?? []) {
       const entries = groups?.of(source) ?? []
       if (entries.length === 0) this.#remove(source)
       else await this.#propose(source, entries)
+    }
+    for (const [source, entries] of waiting) {
+      if (!this.#plans.has(source) && !this.#contested.has(source))
+        await this.#propose(source, groups?.of(source) ?? entries)
     }
     if (isWhole) this.#prune()
     this.#settle()
@@ -150,6 +168,7 @@ export class ObjectPlan {
       if (taken === undefined) continue
       const reason = `its object ${taken.resource.kind} ${taken.name} is that of another ${what}`
       this.#contested.delete(source)
+      if (this.#waiting.size < MAX_WAITING) this.#waiting.set(source, this.#parts.groups ? [] : entries.map(copyOf))
       this.#accept(source, { entries, projected: { key: projected.key, reason } })
     }
     return this.#contested.size < before
@@ -219,6 +238,12 @@ export class ObjectPlan {
 }
 
 const NO_KEY = Buffer.alloc(0)
+const NOBODY: WaitingSources = new Map()
+
+/** Keys and values are often views of a large message. */
+function copyOf(entry: KeyValue): KeyValue {
+  return { ...entry, key: Buffer.from(entry.key), value: Buffer.from(entry.value) }
+}
 
 function isSame(desired: DesiredObject, resource: KnownObject['resource'], live: KnownObject['live']): boolean {
   return desired.resource === resource && desired.name === live.metadata.name

@@ -37,6 +37,6 @@ export interface ObjectProjection {
   sourceOfObject(live: KubeObject): string | undefined
   /** Bytes of values that it holds. */
   sizeOf(live: KubeObject): number
-  /** Whether what stands there is what its hash says; true when that cannot be told. */
-  isSound(live: KubeObject, hash: string): boolean
+  /** Whether what stands there is what its hash says. Absent: an object does not tell, the API may have added to it. */
+  isSound?(live: KubeObject, hash: string): boolean
 }

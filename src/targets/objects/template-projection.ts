@@ -80,10 +80,6 @@ export class TemplateProjection implements ObjectProjection {
     return JSON.stringify(rest).length
   }
 
-  isSound(): boolean {
-    return true
-  }
-
   /** The key, or what all keys of the group begin with. */
   #nameOf([first]: readonly KeyValue[]): Buffer {
     if (first === undefined) throw new Error('there is no key to project')

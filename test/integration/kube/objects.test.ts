@@ -109,6 +109,49 @@ describe('target objects', () => {
     await rig.writer.put('no-json', '{ "raw": null, "name": "healed" }')
     await rig.writer.delete('good')
     await eventually(async () => expect(await rig.get(CONFIG_MAPS, 'healed')).toBeDefined(), { timeoutMs: 60_000 })
+    // Who waited for the object gets it.
+    await run.until((status) => expect(status.keyErrors.count).toBe(6))
+    const { metadata } = (await rig.get(CONFIG_MAPS, 'good')) ?? {}
+    expect(metadata?.annotations?.['etcdmirror.dev/source']).toBe('app.zsame')
+  })
+
+  test('what was changed or deleted while it was down is put right at the start; what is equal is not written', async () => {
+    await using rig = await make(SERVICE, 'Json')
+    const service = JSON.stringify({ port: 80, team: 'a', secret: 's1' })
+    await rig.writer.txn(Object.fromEntries(['a', 'b', 'c', 'd'].map((key) => [key, service])))
+    const first = await rig.run({ args: ALLOWED })
+    await first.settled()
+    const names = ['app.a', 'app.b', 'app.c', 'app.d']
+    const versions = async () =>
+      Object.fromEntries((await rig.list(CONFIG_MAPS)).map(({ metadata }) => [metadata.name, metadata.resourceVersion]))
+    expect((await first.process.kill()).code).toBe(0)
+    await rig.kubectl(['label', 'configmap', 'app.a', 'of=somebody'])
+    const before = await versions()
+    const second = await rig.run({ args: ALLOWED })
+    await second.settled()
+    expect(await second.metric('etcd_mirror_kube_requests_total', { method: 'PATCH' })).toBe(0)
+    expect(await second.metric('etcd_mirror_resync_total')).toBe(0)
+    expect((await second.process.kill()).code).toBe(0)
+    await rig.kubectl(['label', 'configmap', 'app.b', 'team=b', '--overwrite'])
+    await rig.kubectl(['patch', 'secret', 'app.c-credentials', '-p', '{"stringData":{"password":"edited"}}'])
+    await rig.kubectl(['delete', 'configmap', 'app.d'])
+    const third = await rig.run({ args: ALLOWED })
+    await third.settled()
+    expect((await rig.get(CONFIG_MAPS, 'app.b'))?.metadata.labels).toMatchObject({ team: 'a' })
+    expect(await rig.data(SECRETS, 'app.c-credentials')).toEqual({ password: Buffer.from('s1').toString('base64') })
+    expect(await rig.data(CONFIG_MAPS, 'app.d')).toEqual({ key: 'd', port: '80' })
+    expect(await third.metric('etcd_mirror_objects_total', { result: 'written' })).toBe(3)
+    // The three, and the index.
+    expect(await third.metric('etcd_mirror_kube_requests_total', { method: 'PATCH' })).toBe(4)
+    const after = await versions()
+    expect(names.map((name) => after[name] === before[name])).toEqual([true, false, true, false])
+    // Without the index nothing is known of the objects: all are applied, which changes none.
+    await third.process.kill()
+    await rig.kubectl(['delete', 'configmap', 'etcd-mirror-app'])
+    const fourth = await rig.run({ args: ALLOWED })
+    await fourth.settled()
+    expect(await fourth.metric('etcd_mirror_objects_total', { result: 'written' })).toBe(0)
+    expect(await versions()).toMatchObject(Object.fromEntries(names.map((name) => [name, after[name]])))
   })
 
   test('kinds that would give power over the cluster cannot be allowed', async () => {

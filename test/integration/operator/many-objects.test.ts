@@ -60,7 +60,7 @@ test('an EtcdMirror with etcdKeys: follows, belongs to it, and is put right', as
   await rig.until(ETCD_KEYS, namespace, 'app.key', (object) => expect(object).toBeUndefined())
 })
 
-test('an EtcdMirror with objects for each group: follows, is put right, and belongs to it as long as it is meant to', async () => {
+test('an EtcdMirror with objects for each group: follows, is put right, belongs to it while it is meant to', async () => {
   const template = `
     apiVersion: v1
     kind: ConfigMap
@@ -80,6 +80,11 @@ test('an EtcdMirror with objects for each group: follows, is put right, and belo
   await etcd.etcdctl(['put', '/b/web/port', '81'])
   await until('app.web', { host: 'h', port: '81' })
   expect(await until('app.db', { port: '5432' })).toEqual(db)
+  // What the policy says of what stands there counts as well.
+  await rig.apply([mirrorOf(namespace, '/b/', { objects: { ...target.objects, deletionPolicy: 'Retain' } })])
+  await rig.until(CONFIG_MAPS, namespace, 'app.web', (object) =>
+    expect(object?.metadata.ownerReferences).toBeUndefined(),
+  )
   await api.kubectl(['-n', namespace, 'delete', 'configmap', 'app.db'])
   await until('app.db', { port: '5432' })
   await etcd.etcdctl(['del', '--prefix', '/b/web/'])

@@ -3,7 +3,7 @@ import type { KubeObject } from '../../../../src/kube/kube-object.ts'
 import { GroupedKeys } from '../../../../src/targets/objects/grouped-keys.ts'
 import { KnownObjects } from '../../../../src/targets/objects/known-objects.ts'
 import { ManyObjectsWriter } from '../../../../src/targets/objects/many-objects-writer.ts'
-import { ObjectPlan, type Refusal } from '../../../../src/targets/objects/object-plan.ts'
+import { ObjectPlan, type Refusal, type WaitingSources } from '../../../../src/targets/objects/object-plan.ts'
 import type { ObjectWriter } from '../../../../src/targets/objects/object-writer.ts'
 import type { ObjectsTargetOptions } from '../../../../src/targets/objects/options.ts'
 import { TemplateProjection } from '../../../../src/targets/objects/template-projection.ts'
@@ -26,6 +26,7 @@ export class ObjectPlanRig {
   readonly #projection: TemplateProjection
   readonly #known: KnownObjects
   #groups = new GroupedKeys()
+  #waiting: WaitingSources = new Map()
   #revision = 1
 
   static async make(options: Pick<ObjectsTargetOptions, 'template' | 'per' | 'values'>): Promise<ObjectPlanRig> {
@@ -41,7 +42,8 @@ export class ObjectPlanRig {
 
   private constructor(projection: TemplateProjection) {
     this.#projection = projection
-    this.#known = new KnownObjects(projection)
+    const marks = { mirror: 'app', owner: undefined, deletionPolicy: 'Delete' } as const
+    this.#known = new KnownObjects({ projection, marks, seals: new Set() })
   }
 
   sourceOf(key: Buffer): string {
@@ -54,11 +56,12 @@ export class ObjectPlanRig {
     const isGrouped = this.#projection.isGrouped
     const groups = isGrouped ? new GroupedKeys(isWhole ? undefined : this.#groups) : undefined
     const parts = { known: this.#known, projection: this.#projection, prefixLength: PREFIX.length, groups }
-    const plan = new ObjectPlan(parts)
+    const plan = new ObjectPlan(isWhole ? parts : { ...parts, waiting: this.#waiting })
     await plan.change(changes.map((change) => this.#changeOf(change)))
     await plan.complete({ isWhole })
     const touched = await this.#carryOut(plan)
     this.#groups = plan.groups?.commit() ?? this.#groups
+    this.#waiting = plan.waiting
     return touched
   }
 
