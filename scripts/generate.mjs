@@ -1,4 +1,5 @@
-// npm run generate: writes what is made from the code: crds/, docs/custom-resources.md, docs/metrics.md, docs/cli.md.
+// npm run generate: writes what is made from the code: crds/, docs/custom-resources.md, docs/metrics.md, docs/cli.md,
+// docs/examples/operator/rbac.yaml.
 // With --check it writes nothing and exits 1 on a difference. Needs the Node of devDependencies, which runs .ts files.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -6,6 +7,7 @@ import { join } from 'node:path'
 import { bootstrap, root } from './bootstrap.mjs'
 import { fail } from './console.mjs'
 import { customResourcesPage } from './custom-resources-page.mjs'
+import { rbacPage } from './rbac-page.mjs'
 
 await bootstrap(import.meta.url)
 const { stringify } = await import('yaml')
@@ -23,6 +25,7 @@ const pages = new Map(
   }),
 )
 pages.set('docs/custom-resources.md', await customResourcesPage())
+pages.set('docs/examples/operator/rbac.yaml', await rbacPage())
 
 const differing = [...pages].filter(([path, text]) => read(path) !== text).map(([path]) => path)
 mkdirSync(join(root, 'crds'), { recursive: true })

@@ -9,15 +9,12 @@ import { HookSet } from '../targets/hooks/hook-set.ts'
 import type { DataObjectTarget } from '../targets/objects/data-object.ts'
 import type { EtcdKeysTargetOptions, ObjectsTargetOptions } from '../targets/objects/options.ts'
 import type { ObjectSinkOptions } from '../targets/objects/target-session.ts'
-import { renderingOf } from '../targets/render/rendering.ts'
-import { Rewriting } from '../targets/rewrite/rewriting.ts'
-import { rewrittenProjection } from '../targets/rewrite/rewritten-projection.ts'
-import { validatedProjection } from '../targets/validate/validated-projection.ts'
-import { Validation } from '../targets/validate/validation.ts'
+import { commandChecks } from '../targets/validate/command-checks.ts'
 import type { AllowedKind } from '../util/allowed-kind.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import type { Metrics } from '../util/metrics.ts'
+import { filesProjection } from './files-projection.ts'
 import type { KubeAccess } from './kube-access.ts'
 import { lazySink } from './lazy-sink.ts'
 
@@ -49,12 +46,11 @@ function fileSink(
   options: FilesTargetOptions,
   { version, logger, clock, metrics, onHookResult: onResult }: SinkContext,
 ): Sink {
-  const rendering = renderingOf(options.render, prefix)
-  const rewritten = rewrittenProjection(rendering, new Rewriting(options.rewrite), prefix)
-  const projection = validatedProjection(rewritten, new Validation(options.validate))
+  const projection = filesProjection({ prefix }, options)
   const { root, hooks: directory } = layoutOf(options.root)
   const shared = { files: new FileSystem(), logger, clock }
-  const hooks = new HookSet(options.hooks, { ...shared, mirror: name, root, directory, metrics, onResult })
+  const context = { ...shared, mirror: name, root, directory, metrics, onResult }
+  const hooks = new HookSet(options.hooks, context, commandChecks(options.validate))
   return createFileSink({ ...shared, options, mirrorName: name, prefix, configHash, projection, hooks, version })
 }
 

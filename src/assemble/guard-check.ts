@@ -26,7 +26,7 @@ export class GuardCheck {
   /** Looks at each value that passes. */
   async *watch(pages: AsyncIterable<readonly KeyValue[]>): AsyncGenerator<readonly KeyValue[]> {
     for await (const page of pages) {
-      for (const kv of page) this.#note(() => this.#guards.admitValue(kv))
+      for (const kv of page) this.note(() => this.#guards.admitValue(kv))
       yield page
     }
   }
@@ -45,22 +45,23 @@ export class GuardCheck {
   /** All of them at `revision`. */
   judge(totals: Totals, revision: number): void {
     if (this.#held?.code === 'RenderFailed') return
-    this.#note(() => this.#guards.admitTotals(totals))
-    this.#note(() => this.#guards.admitSnapshot(this.#before(), totals, revision))
+    this.note(() => this.#guards.admitTotals(totals))
+    this.note(() => this.#guards.admitSnapshot(this.#before(), totals, revision))
   }
 
-  #before() {
-    if (this.#copy === undefined || this.#copy.revision === 0) return undefined
-    const { keys, revision, position, isSameConfig } = this.#copy
-    return { keys, revision: Math.max(revision, position?.revision ?? 0), isSameConfig }
-  }
-
-  #note(admit: () => void): void {
+  /** Remembers the first guard that holds. */
+  note(admit: () => void): void {
     try {
       admit()
     } catch (error) {
       if (!(error instanceof GuardError)) throw error
       this.#held ??= error
     }
+  }
+
+  #before() {
+    if (this.#copy === undefined || this.#copy.revision === 0) return undefined
+    const { keys, revision, position, isSameConfig } = this.#copy
+    return { keys, revision: Math.max(revision, position?.revision ?? 0), isSameConfig }
   }
 }

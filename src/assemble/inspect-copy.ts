@@ -5,12 +5,13 @@ import { comparablePosition } from '../mirror/comparable.ts'
 import { KeySelection } from '../mirror/key-selection.ts'
 import { SinkError } from '../mirror/sink-error.ts'
 import type { Position } from '../replication/position.ts'
+import { isCompleteVersion, readServerVersion } from '../replication/server-version.ts'
 import { type Snapshot, takeSnapshot } from '../replication/snapshot.ts'
 import { StoreResetError } from '../replication/store-reset-error.ts'
 import { type CopyComparison, compareCopy } from '../targets/files/compare-copy.ts'
 import type { FilesTargetOptions } from '../targets/files/options.ts'
 import { lookAtPublishedCopy, type PublishedCopy } from '../targets/files/published-copy.ts'
-import { renderingOf } from '../targets/render/rendering.ts'
+import { filesProjection } from './files-projection.ts'
 import { GuardCheck } from './guard-check.ts'
 
 /** What a copy was compared with, and why that. */
@@ -88,7 +89,7 @@ async function inspect(
   const guard = new GuardCheck(mirror, copy)
   const pages = guard.watch(new KeySelection(prefix, mirror.keys).ofPages(snapshot.pages))
   const position = positionOf(snapshot, copy)
-  const projection = renderingOf(files.render, prefix)
+  const projection = filesProjection(mirror, files, (judge) => guard.note(judge))
   const options = { copy, target: files, prefix, projection, pages, position, keepBytes, signal }
   const comparison = await guard.compared(() => compareCopy(options))
   guard.judge(comparison.totals, snapshot.revision)
@@ -121,7 +122,8 @@ async function publishedOf(
   if (copy?.position === undefined) return HEAD
   try {
     const maxBehind = Number.POSITIVE_INFINITY
-    const position = await comparablePosition(rpc, prefix, copy.position, { signal, maxBehind })
+    const mayLoseEvents = !isCompleteVersion(await readServerVersion(rpc, { signal }))
+    const position = await comparablePosition(rpc, prefix, copy.position, { signal, maxBehind, mayLoseEvents })
     if (position === undefined) return { revision: undefined, basis: 'HeadAfterCompaction' }
     return { revision: position.revision, basis: 'Published' }
   } catch (error) {

@@ -8,6 +8,7 @@ import type { MirrorStatus } from '../mirror/mirror-status.ts'
 import { Supervisor } from '../mirror/supervisor.ts'
 import { HealthRegistry } from '../observe/health-registry.ts'
 import type { MetricsRegistry } from '../observe/metrics-registry.ts'
+import { allOf } from '../util/all-of.ts'
 import type { AllowedKind } from '../util/allowed-kind.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
@@ -110,6 +111,14 @@ export class RunningProcess implements Disposable {
   /** Resolves when every copy of the configuration in use now is known to equal etcd. */
   async synced(): Promise<void> {
     await Promise.all(this.#list().map(({ mirror }) => mirror.synced))
+  }
+
+  /**
+   * Resolves when the hooks of every mirror have heard of what is published now. Rejects with `EtcdMirrorError` HookFailed
+   * when one has used up its tries, after all the others were told, and with the abort reason.
+   */
+  async told(signal: AbortSignal): Promise<void> {
+    await allOf(this.#list().map(({ mirror }) => mirror.told(signal)))
   }
 
   /** Runs until the signal aborts and every mirror has let its target go; `compacts` = with auto-compact, if it is on. */

@@ -29,8 +29,9 @@ export const COMMANDS = {
       { command: 'etcd-mirror run --dry-run', meaning: 'what would the first publish change?' },
     ],
     exits: [
-      [EXIT_CODES.done, 'stopped, or with --one-time: every copy equals etcd'],
+      [EXIT_CODES.done, 'stopped, or with --one-time: every copy equals etcd, and hooks have heard of it'],
       [EXIT_CODES.held, 'with --one-time or --dry-run: a guard holds the copy'],
+      [EXIT_CODES.hook, 'with --one-time: every copy equals etcd, but an AfterPublish hook failed'],
     ],
   },
   check: {

@@ -1,4 +1,5 @@
 import type { CopyInspection } from '../assemble/inspect-copy.ts'
+import { commandChecks } from '../targets/validate/command-checks.ts'
 import type { CommandContext } from './command-context.ts'
 import { differenceLine, pathWidth } from './difference-line.ts'
 import { EXIT_CODES } from './exit-code.ts'
@@ -34,10 +35,20 @@ function* report(inspection: CopyInspection, flags: DiffFlags, palette: Palette)
   yield* changes(inspection, flags, palette)
   if (guard.held?.code !== 'RenderFailed') yield `  ${summary(inspection)}`
   if (keyErrors.count > 0) yield palette.warn(`  ${keyErrors.count} keys have no path and would not be published`)
+  const unasked = checksNotRun(inspection)
+  if (unasked.length > 0) yield palette.faint(`  not run here, and may refuse it: ${unasked.join(', ')}`)
   if (guard.held) yield palette.bad(`  held (${guard.held.code}): ${guard.held.message} (${guard.held.hint})`)
   if (!isSettled && differences.length > 0) {
     yield palette.warn('  The copy changed while it was compared: some of this may be published by now.')
   }
+}
+
+/** Programs and requests, which need a staged tree. */
+function checksNotRun({ mirror, differences }: CopyInspection): readonly string[] {
+  const { validate, hooks } = mirror.target.files
+  if (differences.length === 0) return []
+  const vetoing = hooks.filter(({ phase }) => phase === 'BeforePublish')
+  return [...commandChecks(validate).map(({ name }) => name), ...vetoing.map(({ name }) => `the hook ${name}`)]
 }
 
 function heading({ mirror, copy, with: { revision } }: CopyInspection, { strong }: Palette): string {

@@ -14,6 +14,8 @@ export const EXIT_CODES = {
   different: 6,
   /** A guard holds the copy. */
   held: 7,
+  /** With `--one-time`: the copy is published, and a hook that was to be told of it failed. */
+  hook: 8,
 } as const
 
 const BY_ERROR: Readonly<Partial<Record<ErrorCode, number>>> = {
@@ -41,6 +43,7 @@ const BY_ERROR: Readonly<Partial<Record<ErrorCode, number>>> = {
   RenderFailed: EXIT_CODES.held,
   ValidationFailed: EXIT_CODES.held,
   HookVetoed: EXIT_CODES.held,
+  HookFailed: EXIT_CODES.hook,
   // Whatever is wrong with the fallback, what is missing is etcd.
   SeedUnusable: EXIT_CODES.unreachable,
 }

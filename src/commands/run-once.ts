@@ -11,16 +11,19 @@ export interface RunOnceOptions {
 }
 
 /**
- * Runs the mirrors until every copy is known to equal etcd, or is the fallback that was configured for its absence, then
- * lets the targets go. Probes are not served: an init container has none. Throws `GuardError` as soon as a guard holds a
- * copy and, after the timeout, what a mirror was still failing with; rethrows the abort reason.
+ * Runs the mirrors until every copy is known to equal etcd, or is the fallback that was configured for its absence, and the
+ * hooks have heard of it; then lets the targets go. Probes are not served: an init container has none. Throws `GuardError`
+ * as soon as a guard holds a copy, `EtcdMirrorError` HookFailed when a hook failed to the end and, after the timeout, what a
+ * mirror was still failing with; rethrows the abort reason.
  */
 export async function runOnce(running: RunningProcess, { signal, timeoutMs, clock }: RunOnceOptions): Promise<void> {
   const stop = new AbortController()
   const ended = running.run(AbortSignal.any([signal, stop.signal]), { compacts: false })
   try {
     const isTimely = await Promise.race([
-      abortable(running.synced(), signal).then(() => true),
+      abortable(running.synced(), signal)
+        .then(() => running.told(AbortSignal.any([signal, stop.signal])))
+        .then(() => true),
       timeoutMs === undefined ? new Promise<never>(() => {}) : expired(clock, timeoutMs, stop.signal),
     ])
     if (!isTimely) throw timeoutError(running, timeoutMs ?? 0)
@@ -37,6 +40,10 @@ async function expired(clock: Clock, timeoutMs: number, signal: AbortSignal): Pr
 
 function timeoutError(running: RunningProcess, timeoutMs: number): EtcdMirrorError {
   const late = running.status().filter(({ lastKnownEqualMs }) => lastKnownEqualMs === undefined)
+  if (late.length === 0) {
+    const message = `Cannot finish within ${timeoutMs / 1000} s: a hook goes on, or is tried again`
+    return new EtcdMirrorError('HookFailed', message, true, { hint: 'What was published stays.' })
+  }
   const failed = late.find(({ lastError }) => lastError !== undefined) ?? late[0]
   const { reason = 'DeadlineExceeded', message = 'still syncing', hint } = failed?.lastError ?? {}
   return new EtcdMirrorError(

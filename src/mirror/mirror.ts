@@ -69,6 +69,11 @@ export class Mirror {
     this.#state.hookResult(hook, failure)
   }
 
+  /** See `Sink.told`. */
+  async told(signal: AbortSignal): Promise<void> {
+    await this.#options.sink.told?.({ signal })
+  }
+
   /** Asks for a complete snapshot now. What is equal is not rewritten. Ignored while one is being taken. */
   requestResync(reason: ResyncReason): void {
     if (this.#phase) this.#phase.requestResync(reason)

@@ -118,6 +118,11 @@ export interface Sink {
   verify(options: { readonly signal: AbortSignal }): Promise<{ readonly sound: boolean }>
   /** What of the visible copy somebody changed and the sink cannot put right, though it keeps trying; undefined = nothing. */
   fault?(): SinkError | undefined
+  /**
+   * Resolves once everybody who is told of publishes has heard of what is visible now; default: there is nobody. Rejects
+   * with `EtcdMirrorError` HookFailed when somebody cannot be told, and with the abort reason.
+   */
+  told?(options: { readonly signal: AbortSignal }): Promise<void>
   /** Idempotent. Lets the target go; what is visible stays. */
   close(): Promise<void>
 }

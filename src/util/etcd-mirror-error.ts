@@ -7,7 +7,7 @@
  * - library, told before anything is sent: `EmptyKey` `KeyTooLarge` `InvalidRevision` `DuplicateKey` `InvalidArgument`
  *   `InvalidMessage` (not a message of the serializer) `NotConnected` (the plugin has no connection yet); `LeadershipLost`
  * - mirror: `StoreReset` (the store was proven to be another one than the one mirrored so far); held by a guard:
- *   `LimitExceeded` `EmptyRefused` `DeletesRefused`; `RenderFailed` (keys of which an output cannot be made)
+ *   `LimitExceeded` `EmptyRefused` `DeletesRefused` `RenderFailed` (keys of which an output cannot be made)
  *   `ValidationFailed` `HookVetoed`; `HookFailed` (after a publish); `SeedUnusable` (the fallback cannot be published)
  * - Kubernetes API: `KubeUnavailable` `KubeThrottled` `KubeDenied` `KubeNotFound` `KubeConflict` `KubeGone` `KubeInvalid`
  *   `KubeTooLarge`

@@ -8,6 +8,9 @@ import { seenTree } from './tree-recorder.ts'
 
 /** Of the grace: the rest is for a machine that is busy. */
 const LONGEST_WAIT = 0.7
+const SHORTEST_PAUSE_MS = 5
+/** Of the time the reading took: a large tree is read for long, and the writer of the round runs in the same thread. */
+const PAUSE_FOR_READING = 3
 
 /**
  * A consumer that takes its time, as long as the grace allows: it resolves the link, reads some files, waits, and reads
@@ -67,32 +70,34 @@ export class PatientReader implements AsyncDisposable {
 
   async #watch(): Promise<void> {
     while (!this.#isStopped) {
-      await this.#read()
-      await sleep(5)
+      const busyMs = await this.#read()
+      await sleep(SHORTEST_PAUSE_MS + PAUSE_FOR_READING * busyMs)
     }
   }
 
-  async #read(): Promise<void> {
+  /** How long it kept everybody else from running, in milliseconds. */
+  async #read(): Promise<number> {
     const started = performance.now()
     const discarded = this.#discarded
     const isVoid = () => performance.now() - started >= this.#graceMs || discarded !== this.#discarded || this.#isBlind
     const name = currentName(this.#root)
-    if (name === undefined) return
+    if (name === undefined) return 0
     const tree = join(this.#root, '.revisions', name)
     const waitMs = this.#random.int(0, this.#graceMs * LONGEST_WAIT)
+    const busyMs = () => performance.now() - started - waitMs
     try {
       const paths = filesOf(tree)
       const half = paths.length >> 1
       const first = contents(tree, paths.slice(0, half))
       await sleep(waitMs)
       const files = new Map([...first, ...contents(tree, paths.slice(half))])
-      if (isVoid()) return
+      if (isVoid()) return busyMs()
       this.#reads += 1
       this.#seen.push(seenTree({ name, files, emptyDirectories: [] }))
     } catch (error) {
-      if (isVoid()) return
-      this.#violations.push(`tree ${name} went away within its grace: ${String(error)}`)
+      if (!isVoid()) this.#violations.push(`tree ${name} went away within its grace: ${String(error)}`)
     }
+    return busyMs()
   }
 }
 

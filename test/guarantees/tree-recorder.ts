@@ -5,6 +5,8 @@ import { keyOfPath } from './key-space.ts'
 import type { SeenTree } from './record.ts'
 
 const PAUSE_MS = 2
+/** Of the time the look took. */
+const PAUSE_FOR_LOOKING = 3
 /** A tree that stays is read again, to see that it does not change: after so many looks. */
 const READ_AGAIN_AFTER = 40
 
@@ -59,7 +61,7 @@ export class TreeRecorder implements AsyncDisposable {
       const started = performance.now()
       this.#look()
       // A large tree is read for long, and others want to run as well.
-      await sleep(PAUSE_MS + performance.now() - started)
+      await sleep(PAUSE_MS + PAUSE_FOR_LOOKING * (performance.now() - started))
     }
   }
 

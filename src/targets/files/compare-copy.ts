@@ -3,6 +3,7 @@ import type { KeyErrors, Totals } from '../../mirror/sink.ts'
 import type { Position } from '../../replication/position.ts'
 import type { CopyDifference, FileFacts } from './copy-difference.ts'
 import { isFileError, toSinkError } from './file-error.ts'
+import { type ModeOf, modesOf } from './file-modes.ts'
 import { FileSystem, hasMode } from './file-system.ts'
 import type { FileTargetOptions } from './file-target-options.ts'
 import { KeyErrorSet } from './key-errors.ts'
@@ -63,7 +64,7 @@ export async function compareCopy(options: CompareCopyOptions): Promise<CopyComp
 class Comparison {
   readonly #files = new FileSystem()
   readonly #copy: PublishedCopy | undefined
-  readonly #mode: number
+  readonly #modeOf: ModeOf
   readonly #keepsBytes: boolean
   readonly projection: Projection
   readonly #tree: TreeFiles | undefined
@@ -73,10 +74,10 @@ class Comparison {
   #bytes = 0
 
   constructor({ copy, target, prefix, projection, keepBytes }: CompareCopyOptions) {
-    const { root, layout, mode, directoryMode } = target
+    const { root, layout, directoryMode } = target
     const reserved = layout === 'InPlace' ? RESERVED_NAMES : new Set<string>()
     this.#copy = copy
-    this.#mode = mode
+    this.#modeOf = modesOf(target)
     this.#keepsBytes = keepBytes
     this.projection = projection.begin(new KeyPaths(prefix, layoutOf(root), reserved))
     this.#tree = copy && new TreeFiles({ files: this.#files, directory: copy.directory, directoryMode })
@@ -108,25 +109,26 @@ class Comparison {
   #compare(path: string, right: Buffer, modRevision: number | undefined): void {
     this.#wanted.add(path)
     this.#bytes += right.length
-    const found = this.#look(path, right)
+    const mode = this.#modeOf(path)
+    const found = this.#look(path, right, mode)
     if (found === undefined) return
-    const after = { bytes: right.length, mode: this.#mode }
+    const after = { bytes: right.length, mode }
     // What was read may be a view of a large page.
     const bytes = this.#keepsBytes ? Buffer.from(right) : undefined
     this.#differences.push({ path, ...found, after, modRevision, bytes })
   }
 
   /** undefined = the file is as it should be. */
-  #look(path: string, right: Buffer): Pick<CopyDifference, 'kind' | 'before'> | undefined {
+  #look(path: string, right: Buffer, mode: number): Pick<CopyDifference, 'kind' | 'before'> | undefined {
     const tree = this.#tree
     const file = tree?.locate(path)
     if (tree === undefined || file === undefined) {
-      const isOther = tree?.faultOf(path, this.#mode) === 'type'
+      const isOther = tree?.faultOf(path, mode) === 'type'
       return { kind: isOther ? 'type' : 'added', before: undefined }
     }
     const before = factsOf(file.stats)
     if (file.stats.size !== right.length || !this.#holds(file.path, right)) return { kind: 'changed', before }
-    return hasMode(file.stats, this.#mode) ? undefined : { kind: 'mode', before }
+    return hasMode(file.stats, mode) ? undefined : { kind: 'mode', before }
   }
 
   #holds(path: string, right: Buffer): boolean {

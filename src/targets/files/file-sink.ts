@@ -224,6 +224,10 @@ class FileSink implements Sink {
     }
   }
 
+  async told({ signal }: { readonly signal: AbortSignal }): Promise<void> {
+    await this.#hooks.told(signal)
+  }
+
   async close(): Promise<void> {
     const opened = this.#opened
     this.#opened = undefined

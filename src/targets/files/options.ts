@@ -97,11 +97,19 @@ export const filesTargetSchema = z
     validate: validateSchema,
     hooks: hooksSchema,
   })
-  .superRefine(({ layout, hooks }, context) => {
-    const index = hooks.findIndex(({ phase }) => phase === 'BeforePublish')
-    if (layout !== 'InPlace' || index === -1) return
-    const message = 'BeforePublish needs the layout Snapshot: with InPlace no tree is staged'
-    context.addIssue({ code: 'custom', message, path: ['hooks', index, 'phase'] })
+  .superRefine(({ layout, hooks, validate }, context) => {
+    if (layout !== 'InPlace') return
+    const refuse = (what: string, path: (string | number)[]) => {
+      context.addIssue({
+        code: 'custom',
+        message: `${what} needs the layout Snapshot: with InPlace no tree is staged`,
+        path,
+      })
+    }
+    const hook = hooks.findIndex(({ phase }) => phase === 'BeforePublish')
+    if (hook !== -1) refuse('BeforePublish', ['hooks', hook, 'phase'])
+    const rule = validate.findIndex(({ command }) => command !== undefined)
+    if (rule !== -1) refuse('a command', ['validate', rule, 'command'])
   })
   .transform(({ readerGrace, ...rest }): FilesTargetOptions => ({ ...rest, readerGraceMs: readerGrace }))
   .describe('A directory tree.')

@@ -37,6 +37,11 @@ export interface PublishHooks {
   before(staged: StagedTree, signal: AbortSignal): Promise<void>
   /** Something else is visible now. Never throws. `changed`: paths that differ from what was visible; undefined = any. */
   published(mark: PublishMark, changed: readonly string[] | undefined): void
+  /**
+   * Resolves once everybody has heard of what is visible now. Rejects with `EtcdMirrorError` HookFailed when somebody has
+   * used up all tries, after the others were told, and with the abort reason.
+   */
+  told(signal: AbortSignal): Promise<void>
   /** Idempotent. Resolves once nothing runs any more. */
   close(): Promise<void>
 }
@@ -46,5 +51,6 @@ export const noHooks: PublishHooks = {
   opened: () => undefined,
   before: async () => undefined,
   published: () => undefined,
+  told: async () => undefined,
   close: async () => undefined,
 }

@@ -1,4 +1,5 @@
 import { Backoff } from '../../util/backoff.ts'
+import { EtcdMirrorError } from '../../util/etcd-mirror-error.ts'
 import { Notifier } from '../../util/notifier.ts'
 import type { HookedRoot, PinnedTree, PublishMark } from '../files/publish-hooks.ts'
 import { writeChangesFile } from './changes-file.ts'
@@ -15,6 +16,12 @@ interface Pending {
   readonly changed: ReadonlySet<string> | undefined
 }
 
+/** What has become of its first `states` states. `failure`: why it has not heard of the last of them. */
+interface Answer {
+  readonly states: number
+  readonly failure: string | undefined
+}
+
 /**
  * Runs a hook after publishes: one run at a time, always about the newest state, until it has succeeded for that; what
  * was published meanwhile is one more run. What it has heard of is remembered below the root, so that a publish is told
@@ -28,7 +35,12 @@ export class AfterHook {
   readonly #stop = new AbortController()
   readonly #pin: HookedRoot['pin']
   readonly #loop: Promise<void>
+  readonly #answered = new Notifier()
   #told: PublishMark | undefined
+  /** How many states were its business so far. */
+  #states = 0
+  /** Up to which of them it has heard of, or has failed to the end. */
+  #answer: Answer = { states: 0, failure: undefined }
   #pending: Pending | undefined
   /** What was published since, and is none of its business: it is told of that with the next that is. */
   #aside: Pending | undefined
@@ -40,7 +52,10 @@ export class AfterHook {
     this.#pin = pin
     this.#record = new HookRecord(context, hook.name)
     this.#told = this.#record.read()
-    if (visible !== undefined && !isSame(visible, this.#told)) this.#pending = { mark: visible, changed: undefined }
+    if (visible !== undefined && !isSame(visible, this.#told)) {
+      this.#pending = { mark: visible, changed: undefined }
+      this.#states = 1
+    }
     this.#loop = this.#run(this.#stop.signal)
   }
 
@@ -53,7 +68,19 @@ export class AfterHook {
     }
     this.#pending = merge(this.#pending ?? this.#aside, next)
     this.#aside = undefined
+    this.#states += 1
     this.#changed.notify()
+  }
+
+  /** See `PublishHooks.told`. */
+  async told(signal: AbortSignal): Promise<void> {
+    const states = this.#states
+    while (this.#answer.states < states) await this.#answered.wait(this.#answered.version, signal)
+    const { failure } = this.#answer
+    if (failure === undefined) return
+    throw new EtcdMirrorError('HookFailed', `Cannot run the hook ${this.#hook.name}: ${failure}`, true, {
+      hint: 'What was published stays. The log has what the hook printed.',
+    })
   }
 
   /** Ends a run that goes on; what it was about is told after the next start. */
@@ -73,8 +100,11 @@ export class AfterHook {
           continue
         }
         if (failures === 0) await this.#context.clock.sleep(this.#hook.debounceMs, signal)
+        const states = this.#states
         const { pending } = this.#takePending()
-        if (await this.#tell(pending, signal)) {
+        const failure = await this.#tell(pending, signal)
+        if (failure === undefined) {
+          this.#answers({ states, failure })
           failures = 0
           backoff.reset()
           continue
@@ -84,12 +114,19 @@ export class AfterHook {
         failures += 1
         if (failures > this.#hook.retries) {
           failures = 0
+          this.#answers({ states, failure })
           await this.#changed.wait(this.#changed.version, signal)
         } else await this.#context.clock.sleep(backoff.nextMs(), signal)
       }
     } catch (error) {
       if (!signal.aborted) this.#context.logger.error({ ...this.#fields, err: error }, 'hook ended unexpectedly')
+      this.#answers({ states: Number.POSITIVE_INFINITY, failure: 'it was stopped' })
     }
+  }
+
+  #answers(answer: Answer): void {
+    this.#answer = answer
+    this.#answered.notify()
   }
 
   #takePending(): { readonly pending: Pending } {
@@ -99,20 +136,21 @@ export class AfterHook {
     return { pending }
   }
 
-  /** Whether the hook heard of it. Throws the abort reason. */
-  async #tell({ mark, changed }: Pending, signal: AbortSignal): Promise<boolean> {
+  /** undefined = the hook heard of it; else why not. Throws the abort reason. */
+  async #tell({ mark, changed }: Pending, signal: AbortSignal): Promise<string | undefined> {
     const tree = this.#pin()
-    if (tree === undefined) return true
+    if (tree === undefined) return undefined
     try {
       await this.#runIn(tree, mark, changed, signal)
       this.#record.write(mark)
       this.#told = mark
       this.#context.onResult(this.#hook.name, undefined)
-      return true
+      return undefined
     } catch (error) {
       signal.throwIfAborted()
-      this.#context.onResult(this.#hook.name, error instanceof Error ? error : new Error('unknown failure'))
-      return false
+      const failure = error instanceof Error ? error : new Error('unknown failure')
+      this.#context.onResult(this.#hook.name, failure)
+      return failure.message
     } finally {
       tree.release()
     }

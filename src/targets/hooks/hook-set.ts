@@ -1,22 +1,25 @@
+import { allOf } from '../../util/all-of.ts'
 import type { HookedRoot, PublishHooks, PublishMark, StagedTree } from '../files/publish-hooks.ts'
 import { AfterHook } from './after-hook.ts'
-import { runBeforeHook } from './before-hook.ts'
 import { concerns } from './concerns.ts'
 import type { HookContext } from './hook-context.ts'
 import type { HookOptions } from './options.ts'
+import { runStagedCheck } from './run-staged-check.ts'
+import type { StagedCheck } from './staged-check.ts'
 
 const PRIVATE = 0o700
 
-/** The hooks of one mirror. */
+/** The hooks of one mirror, and what else is asked before a publish: `checks`, before the hooks. */
 export class HookSet implements PublishHooks {
-  readonly #before: readonly HookOptions[]
+  readonly #before: readonly StagedCheck[]
   readonly #after: readonly HookOptions[]
   readonly #context: HookContext
   #running: readonly AfterHook[] = []
   #visible: PublishMark | undefined
 
-  constructor(hooks: readonly HookOptions[], context: HookContext) {
-    this.#before = hooks.filter(({ phase }) => phase === 'BeforePublish')
+  constructor(hooks: readonly HookOptions[], context: HookContext, checks: readonly StagedCheck[] = []) {
+    const vetoing = hooks.filter(({ phase }) => phase === 'BeforePublish')
+    this.#before = [...checks, ...vetoing.map((hook) => ({ ...hook, refusal: 'HookVetoed' as const }))]
     this.#after = hooks.filter(({ phase }) => phase === 'AfterPublish')
     this.#context = context
   }
@@ -30,15 +33,19 @@ export class HookSet implements PublishHooks {
 
   /** One after the other, in the order of the configuration; the first that refuses is the last that is asked. */
   async before(staged: StagedTree, signal: AbortSignal): Promise<void> {
-    for (const hook of this.#before) {
-      if (!concerns(hook, staged.changed)) continue
-      await runBeforeHook(hook, staged, { context: this.#context, visible: this.#visible, signal })
+    for (const check of this.#before) {
+      if (!concerns(check, staged.changed)) continue
+      await runStagedCheck(check, staged, { context: this.#context, visible: this.#visible, signal })
     }
   }
 
   published(mark: PublishMark, changed: readonly string[] | undefined): void {
     this.#visible = mark
     for (const hook of this.#running) hook.published(mark, changed)
+  }
+
+  async told(signal: AbortSignal): Promise<void> {
+    await allOf(this.#running.map((hook) => hook.told(signal)))
   }
 
   async close(): Promise<void> {

@@ -41,16 +41,15 @@ export interface HookOptions {
   readonly retries: number
 }
 
-const execSchema = z
-  .strictObject({
-    command: z
-      .array(z.string().max(4096, 'must not be longer than 4096 characters').describe('Program or argument.'))
-      .min(1, 'must not be empty')
-      .max(100, 'must not hold more than 100 arguments')
-      .refine(([program]) => program !== '', 'must begin with a program')
-      .describe('Program and arguments; no shell reads them.'),
-  })
-  .describe('Runs a program in the tree.')
+/** A program and its arguments. */
+export const commandSchema = z
+  .array(z.string().max(4096, 'must not be longer than 4096 characters').describe('Program or argument.'))
+  .min(1, 'must not be empty')
+  .max(100, 'must not hold more than 100 arguments')
+  .refine(([program]) => program !== '', 'must begin with a program')
+  .describe('Program and arguments; no shell reads them.')
+
+const execSchema = z.strictObject({ command: commandSchema }).describe('Runs a program in the tree.')
 
 const httpSchema = z
   .strictObject({

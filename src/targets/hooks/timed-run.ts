@@ -2,10 +2,14 @@ import type { HookContext } from './hook-context.ts'
 import { HookFailure } from './hook-failure.ts'
 import type { HookRun } from './hook-run.ts'
 import type { HookOptions } from './options.ts'
-import { runHook } from './run-hook.ts'
+import { type HookAction, runHook } from './run-hook.ts'
 
 /** Runs a hook once, counts it, and logs what it printed when it fails. Throws `HookFailure`, or the abort reason. */
-export async function timedRun(hook: HookOptions, run: HookRun, context: HookContext): Promise<void> {
+export async function timedRun(
+  hook: HookAction & Pick<HookOptions, 'name'>,
+  run: HookRun,
+  context: HookContext,
+): Promise<void> {
   const { metrics, clock, logger, mirror } = context
   const labels = { mirror, hook: hook.name }
   const startedMs = clock.monotonic()

@@ -10,6 +10,9 @@ export interface RbacRule {
   readonly verbs: readonly string[]
 }
 
+/** What is done with each of many objects. */
+export const MANY_OBJECTS_VERBS: readonly string[] = ['get', 'list', 'watch', 'create', 'patch', 'delete']
+
 /** The least rights that a mirror needs which writes one object: they hold for that name alone, but for making it. */
 export function dataObjectRules(mirror: string, resource: KubeResource, name: string): readonly RbacRule[] {
   return [...leaseRules(mirror), ...namedRules(resource, name, ['get', 'list', 'watch', 'patch'])]
@@ -33,7 +36,7 @@ export function manyObjectsRules(mirror: string, resources: readonly KubeResourc
   const objects = resources.map(({ group, plural }) => ({
     apiGroups: [group],
     resources: [plural],
-    verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
+    verbs: MANY_OBJECTS_VERBS,
   }))
   return [...leaseRules(mirror), ...namedRules(CONFIG_MAPS, indexName(mirror), ['get', 'patch']), ...objects]
 }

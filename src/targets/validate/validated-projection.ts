@@ -2,8 +2,11 @@ import type { PathChange } from '../files/path-change.ts'
 import type { Projection, ProjectionSource } from '../files/projection.ts'
 import type { Validation } from './validation.ts'
 
-/** As `source`, but files that are not what they have to be hold the copy. */
-export function validatedProjection(source: ProjectionSource, validation: Validation): ProjectionSource {
+/** As `source`, but files that are not what they have to be hold the copy, or whatever `check` does about them. */
+export function validatedProjection(
+  source: ProjectionSource,
+  validation: Pick<Validation, 'isEmpty' | 'check'>,
+): ProjectionSource {
   if (validation.isEmpty) return source
   const check = (changes: PathChange[]): PathChange[] => {
     for (const { path, bytes } of changes) if (bytes !== undefined) validation.check(path, bytes)

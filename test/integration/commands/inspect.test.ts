@@ -133,6 +133,21 @@ describe.each(['3.4', '3.6'] as const)('with etcd %s', (version) => {
     })
   })
 
+  test('verify takes a key that the copy never heard of for a lost event where the server may lose them, else for another store', async () => {
+    await using rig = await MirrorRig.make(etcd, { prefix: '/lost/' })
+    await rig.writer.txn({ a: '1', b: '2' })
+    expect((await rig.runOnce()).code).toBe(0)
+    // As if the put of b had never come.
+    const path = join(rig.root, `.etcd-mirror/trees/${rig.tree().revision}.json`)
+    writeFileSync(path, readFileSync(path, 'utf8').replace('"keyCount":2', '"keyCount":1'))
+    unlinkSync(join(rig.root, 'current/b'))
+    const basis = version === '3.4' ? 'Published' : 'OtherStore'
+    expect(await documentOf(rig, 'verify')).toMatchObject({
+      code: 6,
+      mirror: { comparedWith: { basis }, differences: [{ path: 'b', kind: 'added' }] },
+    })
+  })
+
   test('run --dry-run writes nothing, says what it would publish, and ends with 7 when a guard would hold', async () => {
     await using rig = await MirrorRig.make(etcd, { prefix: '/dry/' })
     await rig.writer.txn({ a: '1', b: '2' })
@@ -196,6 +211,33 @@ describe('with etcd 3.6', () => {
     expect(await command(rig, 'diff')).toMatchObject({
       code: 7,
       output: expect.stringContaining('held (RenderFailed)'),
+    })
+  })
+
+  test('diff and verify know other names and other modes, and diff says what validate would hold', async () => {
+    const files = {
+      rewrite: [{ match: '^v1/', replace: '' }],
+      modes: [{ files: ['*.key'], mode: '0600' }],
+      validate: [
+        { files: ['*.json'], syntax: 'Json' },
+        { files: ['*.key'], command: ['true'] },
+      ],
+    }
+    await using rig = await MirrorRig.make(etcd, { prefix: '/names/', files })
+    await rig.writer.txn({ 'v1/app.json': '{}' })
+    expect((await rig.runOnce()).code).toBe(0)
+    for (const name of ['diff', 'verify']) expect(await documentOf(rig, name)).toMatchObject({ code: 0 })
+    await rig.writer.txn({ 'v1/app.json': '{ "a": hunter2', 'v1/tls.key': 'x' })
+    const { code, output } = await command(rig, 'diff')
+    expect(code).toBe(6)
+    expect(output).toContain('~ app.json')
+    expect(output).toContain('held (ValidationFailed): Cannot publish app.json: it is not JSON')
+    expect(output).toContain('not run here, and may refuse it: validate[1]')
+    expect(output).not.toContain('hunter2')
+    expect(await documentOf(rig, 'diff')).toMatchObject({ mirror: { held: { reason: 'ValidationFailed' } } })
+    expect(await command(rig, 'run', '--dry-run')).toMatchObject({
+      code: 7,
+      output: expect.stringContaining('ValidationFailed'),
     })
   })
 

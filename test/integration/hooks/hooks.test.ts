@@ -50,6 +50,41 @@ describe('hooks of the command', () => {
     expect(existsSync(join(rig.root, 'current'))).toBe(false)
   })
 
+  test('run --one-time waits for hooks after the publish, and tells a hook of a copy that stood there once', async () => {
+    await using directory = await makeTempDir('hooks')
+    const runs = join(directory.path, 'runs')
+    // The first two runs fail.
+    const script = `echo "$MIRROR_REVISION" >> ${runs}; [ "$(wc -l < ${runs})" -ge 3 ]`
+    const hooks = [sh('tell', 'AfterPublish', script), sh('other', 'AfterPublish', 'exit 0', { debounce: '100ms' })]
+    await using rig = await MirrorRig.make(etcd, { prefix: '/waits/', files: { hooks } })
+    const revision = await rig.writer.put('a', 'x')
+    expect(await rig.runOnce()).toMatchObject({ code: 0 })
+    expect(lines(runs)).toEqual([`${revision}`, `${revision}`, `${revision}`])
+    expect(await rig.runOnce()).toMatchObject({ code: 0 })
+    expect(lines(runs)).toHaveLength(3)
+  })
+
+  test('run --one-time ends with 8 when a hook fails to the end, and the copy is published', async () => {
+    await using rig = await MirrorRig.make(etcd, { prefix: '/fails/' })
+    await rig.writer.put('a', 'x')
+    const withHook = async (script: string) => {
+      const hooks = [sh('tell', 'AfterPublish', script, { retries: 0, timeout: '300ms' })]
+      await rig.configure({
+        mirrors: [{ name: 'app', prefix: rig.prefix, target: { files: { root: rig.root, hooks } } }],
+      })
+      return await rig.runOnce()
+    }
+    expect(await withHook('exit 3')).toMatchObject({
+      code: 8,
+      output: expect.stringContaining('Cannot run the hook tell: it ended with 3'),
+    })
+    await rig.expectCopy()
+    expect(await withHook('sleep 1000')).toMatchObject({
+      code: 8,
+      output: expect.stringContaining('Cannot run the hook tell: it took longer than 0.3 s'),
+    })
+  })
+
   test('a hook that fails after a publish shows in status, metrics and log, and what is published stays', async () => {
     await using directory = await makeTempDir('hooks')
     const ok = join(directory.path, 'ok')

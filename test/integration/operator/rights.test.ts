@@ -7,10 +7,12 @@ import { KubeControllerManager } from '../../support/kube-controller-manager.ts'
 import { conditionsOf, OPERATOR_USER, OperatorRig } from '../../support/operator-rig.ts'
 
 const apiVersion = 'etcdmirror.dev/v1alpha1'
+/** Who sets an owner reference needs rights for the owner then; distributions have it on. */
+const OWNERS = '--enable-admission-plugins=OwnerReferencesPermissionEnforcement'
 
 test('without rights for Secrets ConfigMaps work; deleted mirrors take along what they do not retain', async () => {
   await using etcd = await startEtcd({ version: '3.6' })
-  await using api = await startKubeApi({ users: [OPERATOR_USER], minor: '1.37' })
+  await using api = await startKubeApi({ users: [OPERATOR_USER], minor: '1.37', flags: [OWNERS] })
   await using _manager = await KubeControllerManager.start(api)
   await using rig = await OperatorRig.make(api)
   await rig.grant({ without: ['secrets'] })

@@ -34,6 +34,9 @@ test.each([
   [{ target: { configMap: { name: 'x', render: [{}] } } }, 'spec.target.configMap.render[0]: must hold exactly one'],
   [{ target: { files: { root: '/etc' } } }, 'spec.target.files: '],
   [{ target: { files: { hooks: [] } } }, 'spec.target.files: '],
+  // Nothing of a tenant runs in the operator.
+  [{ target: { files: { validate: [{ files: ['**'], command: ['true'] }] } } }, 'spec.target.files: '],
+  [{ target: { configMap: { name: 'x', validate: [] } } }, 'spec.target.configMap: '],
 ])('%j is refused with its path, whatever the API server let pass', (spec, message) => {
   expect(request(spec)).toMatchObject({ kind: 'invalid', message: expect.stringContaining(message) })
 })

@@ -12,6 +12,7 @@ const rule = (given: Partial<ValidateOptions>): ValidateOptions => ({
   syntax: 'Json',
   schema: given.schemaContent === undefined ? '' : 'app.schema.json',
   schemaContent: undefined,
+  timeoutMs: 30_000,
   ...given,
 })
 

@@ -3,15 +3,15 @@ import type { PublishMark, StagedTree } from '../files/publish-hooks.ts'
 import { writeChangesFile } from './changes-file.ts'
 import type { HookContext } from './hook-context.ts'
 import { HookFailure } from './hook-failure.ts'
-import type { HookOptions } from './options.ts'
+import type { StagedCheck } from './staged-check.ts'
 import { timedRun } from './timed-run.ts'
 
 /**
- * Runs a hook over a tree that is about to be visible. Throws `GuardError` when it fails: the tree stays out of sight.
+ * Runs a check over a tree that is about to be visible. Throws `GuardError` when it fails: the tree stays out of sight.
  * Rejects with the abort reason.
  */
-export async function runBeforeHook(
-  hook: HookOptions,
+export async function runStagedCheck(
+  hook: StagedCheck,
   staged: StagedTree,
   { context, visible, signal }: { context: HookContext; visible: PublishMark | undefined; signal: AbortSignal },
 ): Promise<void> {
@@ -29,10 +29,11 @@ export async function runBeforeHook(
     await timedRun(hook, { directory, environment, timeoutMs: hook.timeoutMs, signal }, context)
   } catch (error) {
     if (!(error instanceof HookFailure)) throw error
+    const subject = hook.refusal === 'HookVetoed' ? `the hook ${hook.name}` : `the command of ${hook.name}`
     throw new GuardError(
-      'HookVetoed',
-      `Cannot publish revision ${revision}: the hook ${hook.name} refuses it: ${error.message}`,
-      'The log has what the hook printed. It is asked again with the next change, and at the latest after a minute.',
+      hook.refusal,
+      `Cannot publish revision ${revision}: ${subject} refuses it: ${error.message}`,
+      'The log has what it printed. It is asked again with the next change, and at the latest after a minute.',
     )
   }
 }
