@@ -256,3 +256,30 @@ describe('target objects, per: Group', () => {
     expect((await shown(rig))['app.web']).toEqual(before['app.web'])
   })
 })
+
+test('target configMap: what was changed while the mirror was down is put right at its start; equal is not written', async () => {
+  const render = [{ tree: {} }, { document: { file: 'all.json', syntax: 'Json' } }]
+  for (const parts of [{}, { render }]) {
+    await using rig = await KubeRig.make({
+      api,
+      etcd,
+      target: { configMap: { name: 'app', labels: { team: 'a' }, ...parts } },
+    })
+    await rig.writer.txn({ a: '1', b: '2' })
+    const first = await rig.run()
+    await first.settled()
+    const before = await rig.get(CONFIG_MAPS, 'app')
+    expect((await first.process.kill()).code).toBe(0)
+    const second = await rig.run()
+    await second.settled()
+    expect(await second.metric('etcd_mirror_kube_requests_total', { method: 'PATCH' })).toBe(0)
+    expect((await second.process.kill()).code).toBe(0)
+    await rig.kubectl(['label', 'configmap', 'app', 'team=b', '--overwrite'])
+    await rig.kubectl(['patch', 'configmap', 'app', '-p', '{"data":{"a":"edited","b":null}}'])
+    const third = await rig.run()
+    await third.settled()
+    const after = await rig.get(CONFIG_MAPS, 'app')
+    expect([after?.data, after?.metadata.labels]).toEqual([before?.data, before?.metadata.labels])
+    expect(await third.metric('etcd_mirror_kube_requests_total', { method: 'PATCH' })).toBe(1)
+  }
+})
