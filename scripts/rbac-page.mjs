@@ -43,7 +43,8 @@ ${OPERATOR_RIGHTS.filter((right) => right.scope === scope)
 ${documents.join('---\n')}`
 }
 
-function partOf({ purpose, rules }) {
+/** The rules of a right as items of `rules`, indented by two, below what they are for. */
+export function partOf({ purpose, rules }) {
   return `  # ${purpose}\n${rules.map(ruleOf).join('')}`
 }
 

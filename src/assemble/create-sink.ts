@@ -46,12 +46,14 @@ function fileSink(
   options: FilesTargetOptions,
   { version, logger, clock, metrics, onHookResult: onResult }: SinkContext,
 ): Sink {
-  const projection = filesProjection({ prefix }, options)
   const { root, hooks: directory } = layoutOf(options.root)
   const shared = { files: new FileSystem(), logger, clock }
   const context = { ...shared, mirror: name, root, directory, metrics, onResult }
   const hooks = new HookSet(options.hooks, context, commandChecks(options.validate))
-  return createFileSink({ ...shared, options, mirrorName: name, prefix, configHash, projection, hooks, version })
+  return lazySink(async () => {
+    const projection = await filesProjection({ prefix }, options)
+    return createFileSink({ ...shared, options, mirrorName: name, prefix, configHash, projection, hooks, version })
+  })
 }
 
 function objectSinkOptions({ name, prefix, configHash }: MirrorConfig, context: SinkContext): ObjectSinkOptions {

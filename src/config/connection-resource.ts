@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { durationField } from '../mirror/options.ts'
 
 /** etcd servers cut a client that pings more often. */

@@ -1,3 +1,4 @@
+import { ownCopy } from '../util/own-copies.ts'
 import { configHash } from './config-hash.ts'
 import type { ParsedMirror } from './mirror-file-schema.ts'
 import type { MirrorConfig } from './process-config.ts'
@@ -16,7 +17,7 @@ export function toMirrorConfig({
 }: ParsedMirror): MirrorConfig {
   return {
     name,
-    prefix: Buffer.from(prefix, 'utf8'),
+    prefix: ownCopy(Buffer.from(prefix, 'utf8')),
     maxStalenessMs: maxStaleness,
     verifyEveryMs: verifyEvery,
     keys,

@@ -1,5 +1,6 @@
 import type { Clock } from '../util/clock.ts'
 import { systemClock } from '../util/clock.ts'
+import { LinkedAbort } from '../util/linked-abort.ts'
 import type { Metrics } from '../util/metrics.ts'
 import { noMetrics } from '../util/metrics.ts'
 import { Semaphore } from '../util/semaphore.ts'
@@ -45,6 +46,15 @@ export interface ListPage {
   readonly items: readonly KubeObject[]
   /** Where a watch goes on from once all pages are read. */
   readonly resourceVersion: string
+}
+
+export interface WatchOptions {
+  /** What is known already. */
+  readonly resourceVersion: string
+  /** When the server ends it at the latest. */
+  readonly timeoutSeconds: number
+  /** The server has accepted it. */
+  readonly onOpen?: (() => void) | undefined
 }
 
 export interface WriteContext {
@@ -107,7 +117,7 @@ export class KubeClient {
   /** The lines of a watch as they come. Ends when the server ends it, which is often. */
   async *watch(
     query: ListQuery,
-    { resourceVersion, timeoutSeconds }: { readonly resourceVersion: string; readonly timeoutSeconds: number },
+    { resourceVersion, timeoutSeconds, onOpen }: WatchOptions,
     signal: AbortSignal,
   ): AsyncGenerator<string> {
     const path = listPath(query, {
@@ -121,6 +131,7 @@ export class KubeClient {
     const response = await this.#transport.request({ method: 'GET', path, signal, idleMs: 180_000 })
     try {
       if (response.statusCode !== 200) throw await failureOf(action, response)
+      onOpen?.()
       let rest = ''
       response.body.setEncoding('utf8')
       for await (const chunk of response.body) {
@@ -237,17 +248,23 @@ export class KubeClient {
   }
 
   async #once(action: string, request: KubeRequest): Promise<unknown> {
-    const late = AbortSignal.timeout(CALL_MS)
-    const signal = AbortSignal.any([request.signal, late])
+    using call = new LinkedAbort(request.signal)
+    let isLate = false
+    const deadline = setTimeout(() => {
+      isLate = true
+      call.abort()
+    }, CALL_MS)
     try {
-      const response = await this.#transport.request({ ...request, signal })
+      const response = await this.#transport.request({ ...request, signal: call.signal })
       if (response.statusCode >= 300) throw await failureOf(action, response)
       return await response.body.json()
     } catch (error) {
       request.signal.throwIfAborted()
       if (error instanceof KubeError) throw error
-      if (!late.aborted) throw this.#transport.unavailable(error, signal)
+      if (!isLate) throw this.#transport.unavailable(error, call.signal)
       throw new KubeError('KubeUnavailable', `Cannot ${action}: no answer within ${CALL_MS / 1000} s`)
+    } finally {
+      clearTimeout(deadline)
     }
   }
 

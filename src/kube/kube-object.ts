@@ -44,6 +44,11 @@ export function asKubeObject(json: unknown): KubeObject | undefined {
   return typeof metadata === 'object' && metadata !== null ? (json as KubeObject) : undefined
 }
 
+/** Of an object as much as `isKnownVersion` needs. */
+export function versionOf({ metadata: { name, uid, resourceVersion } }: KubeObject): KubeObject {
+  return { metadata: { name, ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) } }
+}
+
 /** Whether `found`, such as a watch shows it, is the version that is known already, or an older one. */
 export function isKnownVersion(known: KubeObject | 'absent' | undefined, found: KubeObject | 'absent'): boolean {
   if (known === undefined || known === 'absent' || found === 'absent') return known === found

@@ -3,6 +3,7 @@ import type { Position } from '../replication/position.ts'
 import { type Snapshot, takeSnapshot } from '../replication/snapshot.ts'
 import type { Backoff } from '../util/backoff.ts'
 import type { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
+import { LinkedAbort } from '../util/linked-abort.ts'
 import { Notifier } from '../util/notifier.ts'
 import type { Admission } from './admission.ts'
 import { catchUpLimit } from './catch-up-limit.ts'
@@ -89,8 +90,14 @@ export class FollowPhase {
 
   /** Takes a snapshot, with the watch open from its revision on, and follows. */
   async restart(reason: ResyncReason, signal: AbortSignal): Promise<never> {
-    const { rpc, prefix, state, clock, metrics, name, admission } = this.#options
-    state.enter('Snapshotting')
+    this.#options.state.enter('Snapshotting')
+    await using follower = await this.#copy(reason, signal)
+    return await this.#run(follower, signal)
+  }
+
+  /** A step of its own: what it holds would stay in memory for as long as the phase follows. */
+  async #copy(reason: ResyncReason, signal: AbortSignal): Promise<Follower> {
+    const { rpc, prefix, state, clock, admission } = this.#options
     const at = { wallMs: clock.now(), monotonicMs: clock.monotonic() }
     const revision = COMPARING.has(reason) ? await this.#rebase(signal) : undefined
     const snapshot = await takeSnapshot(rpc, prefix, { signal, revision })
@@ -100,20 +107,26 @@ export class FollowPhase {
     const start = this.#startOf(snapshot)
     const progress = new ReadSoFar(prefix)
     const fragment = meanSize(snapshot) >= FRAGMENT_MEAN_BYTES
-    await using follower = this.#open(start, fragment, new StreamProof(this.#options, { start, progress }), signal)
-    await this.#restore({ snapshot, start, progress }, follower, signal)
-    metrics.add('etcd_mirror_resync_total', { mirror: name, reason })
-    metrics.observe(
-      'etcd_mirror_snapshot_duration_seconds',
-      { mirror: name },
-      (clock.monotonic() - at.monotonicMs) / 1000,
-    )
-    state.verified(at.wallMs)
-    if (snapshot.revision === snapshot.header.revision) {
-      state.knownEqual(at)
-      this.#options.onEqual()
+    const follower = this.#open(start, fragment, new StreamProof(this.#options, { start, progress }), signal)
+    try {
+      await this.#restore({ snapshot, start, progress }, follower, signal)
+    } catch (error) {
+      await follower[Symbol.asyncDispose]()
+      throw error
     }
-    return await this.#run(follower, signal)
+    this.#copied(reason, snapshot, at)
+    return follower
+  }
+
+  #copied(reason: ResyncReason, { revision, header }: Snapshot, at: { wallMs: number; monotonicMs: number }): void {
+    const { state, clock, metrics, name, onEqual } = this.#options
+    const seconds = (clock.monotonic() - at.monotonicMs) / 1000
+    metrics.add('etcd_mirror_resync_total', { mirror: name, reason })
+    metrics.observe('etcd_mirror_snapshot_duration_seconds', { mirror: name }, seconds)
+    state.verified(at.wallMs)
+    if (revision !== header.revision) return
+    state.knownEqual(at)
+    onEqual()
   }
 
   /** The revision at which a snapshot shows exactly what the copy should hold; undefined = etcd has none any more. */
@@ -232,8 +245,7 @@ export class FollowPhase {
   /** Writes what arrives, beside the loops that find out how fresh and how sound the copy is. */
   async #run(follower: Follower, signal: AbortSignal): Promise<never> {
     this.#options.state.enter('Following')
-    const stop = new AbortController()
-    const stopped = AbortSignal.any([signal, stop.signal])
+    using stop = new LinkedAbort(signal)
     const freshness = new FreshnessLoop({
       ...this.#options,
       follower,
@@ -242,7 +254,7 @@ export class FollowPhase {
       writtenUpTo: (revision, waitSignal) => this.#writtenUpTo(revision, waitSignal),
     })
     const verification = new VerifyLoop({ ...this.#options, follower })
-    const loops = Promise.all([freshness.run(stopped), verification.run(stopped)])
+    const loops = Promise.all([freshness.run(stop.signal), verification.run(stop.signal)])
     try {
       for (;;) await this.#writeNext(follower, signal)
     } finally {
@@ -285,8 +297,7 @@ export class FollowPhase {
     onHeld(error)
     const pauseMs = HELD_PAUSE_PER_TRY * (clock.monotonic() - sinceMs)
     await clock.sleep(Math.min(Math.max(HELD_PAUSE_MS, pauseMs), HELD_MAX_MS), signal)
-    const late = AbortSignal.timeout(HELD_MAX_MS)
-    await follower.changed.wait(seen, AbortSignal.any([signal, late])).catch(() => signal.throwIfAborted())
+    await follower.changed.waitAtMost(HELD_MAX_MS, seen, { clock, signal })
   }
 
   /** Waits until writing is worth another try; throws what another try cannot cure. */
@@ -332,16 +343,18 @@ export class FollowPhase {
   }
 
   async #writtenUpTo(revision: number, signal: AbortSignal): Promise<boolean> {
-    const late = AbortSignal.timeout(WRITE_WAIT_MS)
-    const either = AbortSignal.any([signal, late])
-    try {
-      while ((this.#written?.revision ?? 0) < revision) await this.#wrote.wait(this.#wrote.version, either)
-      return true
-    } catch (error) {
-      signal.throwIfAborted()
-      if (late.aborted) return false
-      throw error
+    const { clock } = this.#options
+    const endMs = clock.monotonic() + WRITE_WAIT_MS
+    while (!this.#isWritten(revision)) {
+      const leftMs = endMs - clock.monotonic()
+      if (leftMs <= 0) return false
+      await this.#wrote.waitAtMost(leftMs, this.#wrote.version, { clock, signal })
     }
+    return true
+  }
+
+  #isWritten(revision: number): boolean {
+    return (this.#written?.revision ?? 0) >= revision
   }
 }
 

@@ -6,6 +6,7 @@ import { PositionTracker } from '../replication/position-tracker.ts'
 import { type RevisionStream, watchRevisions } from '../replication/revisions.ts'
 import type { Clock } from '../util/clock.ts'
 import type { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
+import { LinkedAbort } from '../util/linked-abort.ts'
 import { Notifier } from '../util/notifier.ts'
 import { PendingChanges } from './pending-changes.ts'
 import { ResyncNeeded, type ResyncReason } from './resync-needed.ts'
@@ -41,7 +42,7 @@ export class Follower {
   readonly #tracker: PositionTracker
   readonly #pending = new PendingChanges()
   readonly #stream: RevisionStream
-  readonly #stop = new AbortController()
+  readonly #stop: LinkedAbort
   readonly #changed = new Notifier()
   readonly #pump: Promise<void>
   #taken: Position
@@ -51,9 +52,9 @@ export class Follower {
     this.#options = options
     this.#tracker = new PositionTracker(options.position)
     this.#taken = options.position
-    const signal = AbortSignal.any([options.signal, this.#stop.signal])
+    this.#stop = new LinkedAbort(options.signal)
     this.#stream = watchRevisions(options.rpc, options.prefix, options.position.revision, {
-      signal,
+      signal: this.#stop.signal,
       clock: options.clock,
       fragment: options.fragment,
       onState: options.onState,
@@ -136,6 +137,7 @@ export class Follower {
   /** Ends the watch and waits for it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
+    this.#stop[Symbol.dispose]()
     await this.#pump
   }
 

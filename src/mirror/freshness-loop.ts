@@ -41,13 +41,13 @@ export class FreshnessLoop {
 
   /** Runs until the signal aborts; then resolves. Findings go to the follower and the state. */
   async run(signal: AbortSignal): Promise<void> {
-    const { beat, reopened } = this.#options
+    const { beat, clock, reopened } = this.#options
     while (!signal.aborted) {
       beat()
       const seen = reopened.version
       try {
         await this.#check(signal)
-        await this.#rest(seen, signal)
+        await reopened.waitAtMost(this.#intervalMs(), seen, { clock, signal })
       } catch (error) {
         if (signal.aborted) return
         await this.#failed(error, signal)
@@ -86,18 +86,6 @@ export class FreshnessLoop {
     if (error instanceof StoreResetError || error instanceof ResyncNeeded) follower.fail(error)
     else state.probeFailed(error)
     await clock.sleep(Math.min(this.#intervalMs(), 5000), signal).catch(() => undefined)
-  }
-
-  /** Until the next check is due, or the watch was opened after `seen`. */
-  async #rest(seen: number, signal: AbortSignal): Promise<void> {
-    const { clock, reopened } = this.#options
-    const done = new AbortController()
-    const either = AbortSignal.any([signal, done.signal])
-    try {
-      await Promise.race([clock.sleep(this.#intervalMs(), either), reopened.wait(seen, either)])
-    } finally {
-      done.abort()
-    }
   }
 
   #intervalMs(): number {

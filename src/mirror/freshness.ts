@@ -106,19 +106,12 @@ export class Freshness {
 
   async #waitForReceived(revision: number, signal: AbortSignal): Promise<void> {
     const { follower, clock } = this.#options
-    const done = new AbortController()
-    const deadline = clock.sleep(PROGRESS_WAIT_MS, AbortSignal.any([signal, done.signal])).then(() => done.abort())
-    try {
-      while (follower.received.revision < revision) {
-        follower.throwIfFailed()
-        await follower.changed.wait(follower.changed.version, AbortSignal.any([signal, done.signal]))
-      }
-    } catch (error) {
-      signal.throwIfAborted()
-      if (!done.signal.aborted) throw error
-    } finally {
-      done.abort()
-      await deadline.catch(() => undefined)
+    const endMs = clock.monotonic() + PROGRESS_WAIT_MS
+    while (follower.received.revision < revision) {
+      follower.throwIfFailed()
+      const leftMs = endMs - clock.monotonic()
+      if (leftMs <= 0) return
+      await follower.changed.waitAtMost(leftMs, follower.changed.version, { clock, signal })
     }
   }
 }

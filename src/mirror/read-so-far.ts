@@ -7,6 +7,7 @@ import type { Anchor, Position } from '../replication/position.ts'
 import { type KeyRange, keyAfter, prefixRange } from '../replication/prefix-range.ts'
 import { judgeState, type ProvableState } from '../replication/state-proof.ts'
 import { StoreResetError } from '../replication/store-reset-error.ts'
+import { ownCopy } from '../util/own-copies.ts'
 
 /**
  * How much of a snapshot was read, as something that can be proven: a store that is reset between two pages, and has
@@ -27,7 +28,7 @@ export class ReadSoFar {
   /** The next page, in ascending order. */
   add(page: readonly KeyValue[]): void {
     const last = page.at(-1)
-    if (last) this.#through = Buffer.from(last.key)
+    if (last) this.#through = ownCopy(last.key)
     this.#keyCount += page.length
     this.#anchor = newestAnchor(page, this.#anchor)
   }

@@ -12,6 +12,7 @@ import type { AllowedKind } from '../util/allowed-kind.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import type { Metrics } from '../util/metrics.ts'
+import { labelLogger, labelMetrics } from './mirror-label.ts'
 import type { SharedWatches } from './shared-watches.ts'
 
 /** What a sink of the operator is made for. */
@@ -37,8 +38,9 @@ export interface OperatorSinkContext {
  * target that is no object.
  */
 export function operatorSink({ config, namespace, owner }: SinkRequest, context: OperatorSinkContext): Sink {
-  const { client, watches, clock, logger, metrics } = context
+  const { client, watches, clock } = context
   const { name, prefix, configHash, target } = config
+  const label = `${namespace}/${name}`
   const options: ObjectSinkOptions = {
     connect: async () => client,
     mirrorName: name,
@@ -49,8 +51,8 @@ export function operatorSink({ config, namespace, owner }: SinkRequest, context:
     takesLease: false,
     follow: (query, observer, signal) => watches.follow(query, name, observer, signal),
     clock,
-    logger,
-    metrics,
+    logger: labelLogger(context.logger, label),
+    metrics: labelMetrics(context.metrics, label),
   }
   if ('configMap' in target) {
     return new DataObjectSink({ ...options, target: { kind: 'ConfigMap', options: target.configMap } })

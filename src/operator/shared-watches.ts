@@ -5,6 +5,7 @@ import { ListWatch } from '../kube/list-watch.ts'
 import type { ObjectObserver } from '../targets/objects/follow-objects.ts'
 import { LABELS } from '../targets/objects/object-identity.ts'
 import type { Clock } from '../util/clock.ts'
+import { LinkedAbort } from '../util/linked-abort.ts'
 import type { Logger } from '../util/logger.ts'
 
 export interface SharedWatchesOptions {
@@ -73,8 +74,8 @@ export class SharedWatches {
         listed.abort()
       },
     })
-    const listed = new AbortController()
-    await list.run(AbortSignal.any([signal, listed.signal]))
+    using listed = new LinkedAbort(signal)
+    await list.run(listed.signal)
   }
 
   #watch(resource: KubeResource): void {

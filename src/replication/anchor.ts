@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto'
 import type { KeyValue } from '../etcd/key-value.ts'
+import { ownCopy } from '../util/own-copies.ts'
 import type { Anchor } from './position.ts'
 
 /** An anchor made of a live put. Copies the key: it outlives the message it came in. */
 export function anchorOf({ key, value, modRevision, createRevision, version }: KeyValue): Anchor {
-  return { key: Buffer.from(key), modRevision, createRevision, version, valueHash: hash('sha256', value, 'base64') }
+  return { key: ownCopy(key), modRevision, createRevision, version, valueHash: hash('sha256', value, 'base64') }
 }
 
 export function sameAnchor(anchor: Anchor, found: KeyValue | undefined): boolean {

@@ -30,5 +30,8 @@ export type EtcdSeries = '3.4' | '3.5' | '3.6' | '3.7'
 /** Path of the program. */
 export function ensureNginx(log?: (line: string) => void): Promise<string>
 
+/** Path of the program. */
+export function ensureHelm(log?: (line: string) => void): Promise<string>
+
 export function ensureEtcd(series: EtcdSeries, log?: (line: string) => void): Promise<EtcdPrograms>
 export function ensureServers(log?: (line: string) => void): Promise<EtcdPrograms[]>

@@ -7,6 +7,7 @@ import { withDebianPackages } from './debian-packages.mjs'
 import { debianRoot } from './debian-root.mjs'
 import { etcdFromDebian } from './etcd-from-debian.mjs'
 import { etcdFromGo } from './etcd-from-go.mjs'
+import { helmFromGo } from './helm-from-go.mjs'
 import { kubernetesFromGo } from './kubernetes-from-go.mjs'
 
 const etcds = {
@@ -24,6 +25,8 @@ const kubernetes = {
 
 /** What the node of a cluster needs beside the newest Kubernetes' own programs. */
 const node = { patch: '1.37.2', programs: ['kubelet', 'kube-scheduler', 'kube-proxy'] }
+
+const HELM = '3.22.0'
 
 /** Systems of Debian packages, each a directory; another list of packages is another number. */
 const roots = {
@@ -108,6 +111,7 @@ export async function ensureCluster(log = console.error) {
   await ensureEtcd('3.6', log)
   await ensureKubernetes('1.37', log)
   await ensureKubernetesNode(log)
+  await ensureHelm(log)
   for (const name of Object.keys(roots)) await ensureRoot(name, log)
 }
 
@@ -124,11 +128,27 @@ export async function ensureNginx(log = console.error) {
   return join(directory, 'nginx')
 }
 
+/** The path of helm, built first when the cache lacks it. */
+export async function ensureHelm(log = console.error) {
+  const directory = await cached(
+    `helm-${HELM}`,
+    async (staging) => {
+      const started = Date.now()
+      log(`building helm ${HELM} (once on this machine, 1 to 3 minutes)`)
+      await helmFromGo(staging, HELM, log)
+      log(`helm ${HELM} is ready after ${Math.round((Date.now() - started) / 1000)} s`)
+    },
+    log,
+  )
+  return join(directory, 'helm')
+}
+
 /** Builds every server that the cache lacks, one after the other. */
 export async function ensureServers(log = console.error) {
   const ready = []
   for (const series of Object.keys(etcds)) ready.push(await ensureEtcd(series, log))
   await ensureNginx(log)
+  await ensureHelm(log)
   for (const minor of Object.keys(kubernetes)) await ensureKubernetes(minor, log)
   return ready
 }

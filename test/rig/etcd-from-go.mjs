@@ -1,8 +1,6 @@
 // etcd of any version from 3.5 on, compiled from the published Go modules.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { run } from './run.mjs'
+import { withGo } from './with-go.mjs'
 
 const commands = {
   etcd: 'go.etcd.io/etcd/server/v3',
@@ -12,27 +10,13 @@ const commands = {
 
 /** Fills `directory` with `etcd`, `etcdctl` and `etcdutl` of that version. */
 export async function etcdFromGo(directory, version, log) {
-  const scratch = await mkdtemp(join(tmpdir(), 'etcd-mirror-rig-'))
-  const go = (args, what) =>
-    run('go', args, {
-      cwd: scratch,
-      env: { GOFLAGS: '-mod=mod', GOWORK: 'off', CGO_ENABLED: '0' },
-      log,
-      what,
-      missing: `Cannot build etcd ${version}: the go command is missing (install Go 1.24 or newer)`,
-    })
-  try {
-    await writeFile(join(scratch, 'go.mod'), 'module rig\n')
-    await go(
-      ['get', ...Object.values(commands).map((module) => `${module}@v${version}`)],
-      `downloading the modules of etcd ${version}`,
-    )
+  await withGo({ what: `etcd ${version}`, least: '1.24', log }, async ({ go }) => {
+    const modules = Object.values(commands).map((module) => `${module}@v${version}`)
+    await go(['get', ...modules], `downloading the modules of etcd ${version}`)
     for (const [binary, module] of Object.entries(commands)) {
       log(`compiling ${binary} ${version}`)
       const args = ['build', '-trimpath', '-ldflags=-s -w', '-o', join(directory, binary), module]
       await go(args, `compiling ${binary} ${version}`)
     }
-  } finally {
-    await rm(scratch, { recursive: true, force: true })
-  }
+  })
 }

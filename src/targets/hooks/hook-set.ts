@@ -31,6 +31,10 @@ export class HookSet implements PublishHooks {
     this.#running = this.#after.map((hook) => new AfterHook(hook, this.#context, root))
   }
 
+  asks(changed: readonly string[] | undefined): boolean {
+    return this.#before.some((check) => concerns(check, changed))
+  }
+
   /** One after the other, in the order of the configuration; the first that refuses is the last that is asked. */
   async before(staged: StagedTree, signal: AbortSignal): Promise<void> {
     for (const check of this.#before) {

@@ -1,5 +1,5 @@
 import type { KubeClient, ObjectRef } from '../../kube/kube-client.ts'
-import { isKnownVersion, type KubeObject } from '../../kube/kube-object.ts'
+import { isKnownVersion, type KubeObject, versionOf } from '../../kube/kube-object.ts'
 import type {
   Difference,
   MergedBatch,
@@ -21,7 +21,7 @@ import { DataRendering } from './data-rendering.ts'
 import { DriftWatch } from './drift-watch.ts'
 import { tooLarge, toTargetError } from './kube-fault.ts'
 import { ANNOTATIONS, assertOwn } from './object-identity.ts'
-import { DATA_LIMIT_BYTES, dataBytes } from './object-size.ts'
+import { DATA_LIMIT_BYTES, dataBytes, STATE_LIMIT_BYTES } from './object-size.ts'
 import { ObjectWriter } from './object-writer.ts'
 import { PrefixState, restOf, type StateChange, stateFrom } from './prefix-state.ts'
 import { PublishPace } from './publish-pace.ts'
@@ -31,8 +31,6 @@ import { type ObjectSinkOptions, TargetSession } from './target-session.ts'
 
 /** A position alone is written so seldom: an idle mirror in a busy etcd costs the API server nothing. */
 const PROGRESS_MS = 300_000
-/** Beyond it no rendering makes a small object of it. */
-const STATE_LIMIT_BYTES = 16 * DATA_LIMIT_BYTES
 const CLOSE_MS = 3000
 
 export interface DataObjectSinkOptions extends ObjectSinkOptions {
@@ -287,7 +285,7 @@ export class DataObjectSink implements Sink {
   #saw(found: KubeObject | 'absent'): void {
     const opened = this.#opened
     if (opened === undefined) return
-    opened.seen = found
+    opened.seen = found === 'absent' ? found : versionOf(found)
     if (!isKnownVersion(opened.live, found)) opened.drift.suspect()
   }
 
@@ -296,7 +294,7 @@ export class DataObjectSink implements Sink {
       const { shown, ref, client, seen, drift } = opened
       // Before a snapshot nothing is known that could be repaired.
       if (shown === undefined) return false
-      if (drift.fault === undefined && seen !== undefined && isKnownVersion(opened.live, seen)) return false
+      if (!drift.isRepairing && seen !== undefined && isKnownVersion(opened.live, seen)) return false
       opened.live = (await client.get(ref, signal)) ?? 'absent'
       const differences = this.#differences(opened, opened.live)
       if (differences.length === 0) {

@@ -25,7 +25,7 @@ export interface Opened {
   readonly drift: DriftWatch
   /** What stands there, as far as is known. */
   live: KubeObject | 'absent' | undefined
-  /** What the watch has shown last. */
+  /** Which version the watch has shown last. */
   seen: KubeObject | 'absent' | undefined
   /** What consumers should see; undefined = not known before a snapshot. */
   shown: Rendered | undefined

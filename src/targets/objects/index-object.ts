@@ -4,7 +4,8 @@ import { CONFIG_MAPS } from '../../kube/kube-resource.ts'
 import type { Totals } from '../../mirror/sink.ts'
 import { ANNOTATIONS, assertOwn, ownerReferences, ownLabels } from './object-identity.ts'
 import type { ObjectWriter } from './object-writer.ts'
-import { type StoredState, storedStateOf, storedStateText } from './stored-state.ts'
+import { type StoredIndex, storedIndexOf } from './stored-index.ts'
+import { type StoredState, storedStateText } from './stored-state.ts'
 import { leaseName, type ObjectSinkOptions } from './target-session.ts'
 
 /** Name of the ConfigMap that says where a mirror of many objects stands. */
@@ -28,16 +29,12 @@ export interface IndexContent {
   readonly seals: readonly string[]
 }
 
-const SEAL = /.{8}/g
-
 /** Holds the position of a mirror that writes many objects: a ConfigMap of its own. */
 export class IndexObject {
   readonly #options: IndexObjectOptions
   readonly #ref: ObjectRef
   #live: KubeObject | 'absent' | undefined
-  #stored: StoredState | undefined
-  #totals: Totals | undefined
-  #seals: ReadonlySet<string> = new Set()
+  #stored: Omit<StoredIndex, 'seals'> = storedIndexOf(undefined)
   #writtenMs = Number.NEGATIVE_INFINITY
 
   constructor(options: IndexObjectOptions) {
@@ -48,17 +45,12 @@ export class IndexObject {
 
   /** As it was read or written last. */
   get stored(): StoredState | undefined {
-    return this.#stored
+    return this.#stored.state
   }
 
   /** As they were read or written last; undefined = not known. */
   get totals(): Totals | undefined {
-    return this.#totals
-  }
-
-  /** Of the objects as they were left when it was read. */
-  get seals(): ReadonlySet<string> {
-    return this.#seals
+    return this.#stored.totals
   }
 
   /** Milliseconds since it was written. */
@@ -66,15 +58,14 @@ export class IndexObject {
     return this.#options.sink.clock.monotonic() - this.#writtenMs
   }
 
-  async read(signal: AbortSignal): Promise<StoredState | undefined> {
-    this.#live = (await this.#options.client.get(this.#ref, signal)) ?? 'absent'
-    if (this.#live === 'absent') return undefined
+  async read(signal: AbortSignal): Promise<StoredIndex> {
+    const found = await this.#options.client.get(this.#ref, signal)
+    this.#live = found ?? 'absent'
     const { mirrorName: mirror } = this.#options.sink
-    assertOwn(this.#live, { mirror, target: `ConfigMap ${this.#ref.name}`, isShared: false })
-    this.#stored = storedStateOf(this.#live)
-    this.#totals = totalsOf(this.#live)
-    this.#seals = sealsOf(this.#live)
-    return this.#stored
+    if (found) assertOwn(found, { mirror, target: `ConfigMap ${this.#ref.name}`, isShared: false })
+    const stored = storedIndexOf(found)
+    this.#stored = stored
+    return stored
   }
 
   async write(
@@ -104,20 +95,7 @@ export class IndexObject {
     const before = this.#live
     this.#live = undefined
     this.#live = await writer.write(this.#ref, manifest, before, signal)
-    this.#stored = state
-    this.#totals = totals
+    this.#stored = { state, totals }
     this.#writtenMs = sink.clock.monotonic()
   }
-}
-
-/** Six bytes each, which are eight characters of Base64. */
-function sealsOf({ binaryData }: KubeObject): ReadonlySet<string> {
-  const { seals } = (binaryData ?? {}) as Readonly<Record<string, unknown>>
-  return new Set(typeof seals === 'string' ? seals.match(SEAL) : [])
-}
-
-function totalsOf({ data }: KubeObject): Totals | undefined {
-  const { keys, bytes } = (data ?? {}) as Readonly<Record<string, unknown>>
-  const totals = { keys: Number(keys ?? Number.NaN), bytes: Number(bytes ?? Number.NaN) }
-  return Number.isSafeInteger(totals.keys) && Number.isSafeInteger(totals.bytes) ? totals : undefined
 }

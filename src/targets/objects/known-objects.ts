@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { isKnownVersion, type KubeObject } from '../../kube/kube-object.ts'
+import { isKnownVersion, type KubeObject, versionOf } from '../../kube/kube-object.ts'
 import type { KubeResource } from '../../kube/kube-resource.ts'
 import type { Totals } from '../../mirror/sink.ts'
 import { fingerprintOf, hasRightOwner, type ObjectMarks, ownMarks } from './object-fingerprint.ts'
@@ -224,9 +224,8 @@ export function liveOf(known: KnownObject | undefined): KubeObject | 'absent' {
   return known?.live.metadata.resourceVersion === undefined ? 'absent' : known.live
 }
 
-function slim({ metadata }: KubeObject): KubeObject {
-  const { name, uid, resourceVersion } = metadata
-  return { metadata: { name, ...(uid && { uid }), ...(resourceVersion && { resourceVersion }), ...ownMarks(metadata) } }
+function slim(object: KubeObject): KubeObject {
+  return { metadata: { ...versionOf(object).metadata, ...ownMarks(object.metadata) } }
 }
 
 function hashOf({ metadata }: KubeObject): string {

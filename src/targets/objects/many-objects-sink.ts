@@ -85,9 +85,9 @@ export class ManyObjectsSink implements Sink {
       const { deletionPolicy, configHash, projection } = this.#options
       await projection.prepare?.(client, namespace, signal)
       const index = new IndexObject({ sink: this.#options, deletionPolicy, client, namespace })
-      const stored = await index.read(signal)
+      const { state: stored, seals } = await index.read(signal)
       const marks = { mirror: this.#options.mirrorName, owner: this.#options.owner, deletionPolicy }
-      const known = new KnownObjects({ projection, marks, seals: index.seals })
+      const known = new KnownObjects({ projection, marks, seals })
       const watched = await this.#list(client, namespace, known, signal)
       const refused = refusedFrom(stored?.rest, known, this.#options)
       const isSameConfig = stored?.configHash === configHash
@@ -144,6 +144,11 @@ export class ManyObjectsSink implements Sink {
 
   async verify(): Promise<{ readonly sound: boolean }> {
     return { sound: this.#opened !== undefined && !this.#opened.known.isDrifted }
+  }
+
+  /** Why what others change cannot be noticed; undefined = it is. */
+  fault(): SinkError | undefined {
+    return this.#opened?.drift.fault
   }
 
   async close(): Promise<void> {

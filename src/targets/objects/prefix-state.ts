@@ -1,10 +1,12 @@
 import { isUtf8 } from 'node:buffer'
+import { ownCopies } from '../../util/own-copies.ts'
 import { printableKey } from '../files/key-path.ts'
 import type { KeyEntry } from '../render/key-entry.ts'
 import { dataKey } from './data-key.ts'
 import type { KeyRefusal } from './tree-data.ts'
 
 const MAX_REFUSED = 100
+const NOTHING = Buffer.alloc(0)
 
 /** One key that came or went; `key` is the whole key, `value` undefined = it is gone. */
 export interface StateChange {
@@ -31,11 +33,14 @@ export class PrefixState {
 
   with(changes: Iterable<StateChange>, prefixLength: number): PrefixState {
     const entries = new Map(this.#entries)
-    for (const { key, value } of changes) {
+    const all = [...changes]
+    // Values are often views of a large message.
+    const kept = ownCopies(all.map(({ value = NOTHING }) => value))
+    for (const [index, { key, value }] of all.entries()) {
       const relative = key.subarray(prefixLength)
       const id = relative.toString('latin1')
       if (value === undefined) entries.delete(id)
-      else entries.set(id, entryOf(id, relative, value))
+      else entries.set(id, entryOf(id, relative, kept[index] ?? value))
     }
     return new PrefixState(entries)
   }
@@ -84,8 +89,5 @@ function withSlashes(name: string, mask: string): string {
 }
 
 function entryOf(id: string, key: Buffer, value: Buffer): KeyEntry {
-  const isText = isUtf8(key)
-  // Values are often views of a large message: what is kept is copied.
-  const kept = Buffer.from(value)
-  return { id, text: key.toString('utf8'), isText, name: printableKey(key), value: kept, size: value.length }
+  return { id, text: key.toString('utf8'), isText: isUtf8(key), name: printableKey(key), value, size: value.length }
 }

@@ -21,13 +21,17 @@ afterAll(async () => {
 const make = (target: KubeTarget, rules: readonly RbacRule[]) => KubeRig.make({ api, etcd, target, rules })
 const OBJECTS = { objects: { template: 'x' } }
 const ALLOWED = ['--allow-kinds', 'v1/ConfigMap,v1/Secret']
+async function check(rig: KubeRig, args: readonly string[] = [], target?: KubeTarget) {
+  const { code, output } = await rig.command('check', args, target)
+  return { code, lines: output.split('\n') }
+}
 /** The rules that it prints. */
 const rulesOf = (lines: readonly string[]): readonly RbacRule[] =>
   lines.filter((line) => line.startsWith('         - {')).flatMap((line) => parse(line))
 
 test('check says that the least role suffices, and writes nothing', async () => {
   await using rig = await make({ configMap: { name: 'app' } }, dataObjectRules('app', CONFIG_MAPS, 'app'))
-  const { code, lines } = await rig.check()
+  const { code, lines } = await check(rig)
   expect(lines).toContain(`ok       mirror app: may write its target in the namespace ${rig.namespace}`)
   expect(code, lines.join('\n')).toBe(0)
   expect(await rig.get(CONFIG_MAPS, 'app')).toBeUndefined()
@@ -44,7 +48,7 @@ test('check prints the rules that a narrow role lacks, verb by verb; with them i
     { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list', 'watch', 'create', 'patch'] },
   ]
   await using rig = await make(OBJECTS, narrow)
-  const { code, lines } = await rig.check({ args: ALLOWED })
+  const { code, lines } = await check(rig, ALLOWED)
   expect(code, lines.join('\n')).toBe(5)
   const missing = rulesOf(lines)
   expect(missing).toEqual([
@@ -59,19 +63,19 @@ test('check prints the rules that a narrow role lacks, verb by verb; with them i
     { apiGroups: [''], resources: ['secrets'], verbs: ['delete'] },
   ])
   await rig.grant([])
-  expect(rulesOf((await rig.check({ args: ALLOWED })).lines)).toEqual(least)
+  expect(rulesOf((await check(rig, ALLOWED)).lines)).toEqual(least)
   await rig.grant([...narrow, ...missing])
-  expect((await rig.check({ args: ALLOWED })).code).toBe(0)
+  expect((await check(rig, ALLOWED)).code).toBe(0)
 })
 
 test('check without kinds, with one that there is not, and without an API server', async () => {
   await using rig = await make(OBJECTS, [])
-  const withoutKinds = await rig.check()
+  const withoutKinds = await check(rig)
   expect(withoutKinds.lines).toContain('error    mirror app: the target objects may write nothing')
   expect(withoutKinds.code).toBe(2)
-  const unknown = await rig.check({ args: ['--allow-kinds', 'example.com/v1/Thing'] })
+  const unknown = await check(rig, ['--allow-kinds', 'example.com/v1/Thing'])
   expect([unknown.code, unknown.lines.at(-1)]).toEqual([5, expect.stringContaining('Cannot look Thing up')])
   await api.kill()
-  const down = await rig.check({ target: { secret: { name: 'app' } } })
+  const down = await check(rig, [], { secret: { name: 'app' } })
   expect([down.code, down.lines.join('\n')]).toEqual([5, expect.stringContaining('error    mirror app: ')])
 })

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { ensureEtcd, ensureKubernetes, ensureKubernetesNode, ensureRoot } from '../../rig/ensure.mjs'
+import { ensureEtcd, ensureHelm, ensureKubernetes, ensureKubernetesNode, ensureRoot } from '../../rig/ensure.mjs'
 import { type BuiltImage, buildOtherImages, buildOwnImage } from './images.ts'
 import { startKubernetes } from './kubernetes.ts'
 import { Machine } from './machine.ts'
@@ -13,9 +13,14 @@ export interface Cluster extends AsyncDisposable {
 /** Needs root and `npm run build`. Takes some 40 seconds once the rig has its programs. */
 export async function startCluster(): Promise<Cluster> {
   const { directory: kubernetes } = await ensureKubernetes('1.37')
-  const shows = { kubernetes, node: await ensureKubernetesNode(), etcd: dirname((await ensureEtcd('3.6')).etcd) }
+  const shows = {
+    kubernetes,
+    node: await ensureKubernetesNode(),
+    etcd: dirname((await ensureEtcd('3.6')).etcd),
+    helm: dirname(await ensureHelm()),
+  }
   const env = {
-    PATH: '/kubernetes:/node:/etcd:/usr/sbin:/usr/bin:/sbin:/bin',
+    PATH: '/kubernetes:/node:/etcd:/helm:/usr/sbin:/usr/bin:/sbin:/bin',
     HOME: '/root',
     KUBECONFIG: '/data/kubernetes/kubeconfig',
   }

@@ -89,6 +89,11 @@ test('deploy/sidecar/config.yaml holds a configuration without faults but for th
   expect(faults.filter((fault) => !/etcd.conf:.*-file: .*does not exist/.test(fault))).toEqual([])
 })
 
+test('the chart, its application and the program have one version', () => {
+  const chart = parse(readFileSync(join(PROJECT, 'deploy/helm/etcd-mirror/Chart.yaml'), 'utf8'))
+  expect(chart).toMatchObject({ version, appVersion: version })
+})
+
 test('the image gets nothing of the project but dist and the licence', () => {
   const kept = readFileSync(join(PROJECT, '.dockerignore'), 'utf8').match(/^!.*$/gm)
   expect(kept).toEqual(['!dist/bin', '!dist/THIRD-PARTY-LICENSES.txt', '!dist/sbom.cdx.json', '!LICENSE'])

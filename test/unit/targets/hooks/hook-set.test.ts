@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Sink } from '../../../../src/mirror/sink.ts'
@@ -14,6 +14,8 @@ import { eventually } from '../../../support/wait.ts'
 import {
   apply,
   fileSink,
+  inPlaceFiles,
+  inPlaceIdentities,
   options,
   publishedFiles,
   publishedName,
@@ -21,6 +23,7 @@ import {
   restore,
   type TestSinkOptions,
   tempDirectory,
+  until,
 } from '../files/support.ts'
 
 const results: [string, string | undefined][] = []
@@ -85,6 +88,26 @@ describe('BeforePublish', () => {
     expect([publishedName(root), publishedFiles(root)]).toEqual(['7', { a: 'better', b: 'x' }])
     await expect(restore(sink, { a: 'bad' }, 8)).rejects.toMatchObject({ code: 'HookVetoed' })
     expect(publishedFiles(root)).toEqual({ a: 'better', b: 'x' })
+  })
+
+  test('InPlace sees the next state beside the files of now, and a veto leaves these as they are', async () => {
+    const { directory, root, read, lines, out } = place()
+    const script = `find . -type f | sort > ${out('seen')}; cat a > ${out('a')}; cat "$MIRROR_CHANGES" > ${out('changes')}; echo $MIRROR_REVISION >> ${out('runs')}; ! grep -q bad a`
+    const hooks = [sh('check', 'BeforePublish', script, { files: ['a', 'd/**'] })]
+    const sink = hookedSink(directory, hooks, { layout: 'InPlace' })
+    await restore(sink, { a: 'good', 'd/b': '1', other: 'x' }, 5)
+    const before = inPlaceIdentities(root)
+    await expect(apply(sink, { a: 'bad', 'd/b': undefined, c: 'new' }, 6)).rejects.toMatchObject({ code: 'HookVetoed' })
+    expect([read('seen'), read('a'), read('changes')]).toEqual(['./a\n./c\n./other\n', 'bad', 'a\nc\nd/b\n'])
+    expect(inPlaceFiles(root)).toEqual({ a: 'good', 'd/b': '1', other: 'x' })
+    expect(inPlaceIdentities(root)).toEqual(before)
+    await apply(sink, { a: 'better', 'd/b': undefined, c: 'new' }, 7)
+    expect(inPlaceFiles(root)).toEqual({ a: 'better', c: 'new', other: 'x' })
+    // None of its business: nobody is asked.
+    await apply(sink, { c: 'newer' }, 8)
+    expect(lines('runs')).toEqual(['5', '6', '7'])
+    expect(await sink.verify(options)).toEqual({ sound: true })
+    await until(() => readdirSync(layoutOf(root).work).length === 0)
   })
 
   test('an abort ends a hook that goes on', async () => {

@@ -1,0 +1,83 @@
+{{- define "etcd-mirror.name" -}}
+{{- .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- /* Of everything that the release has. */}}
+{{- define "etcd-mirror.fullname" -}}
+{{- $name := include "etcd-mirror.name" . }}
+{{- $full := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) }}
+{{- .Values.fullnameOverride | default (printf "%s-operator" ($full | trunc 46 | trimSuffix "-")) }}
+{{- end }}
+
+{{- define "etcd-mirror.selector" -}}
+app.kubernetes.io/name: {{ include "etcd-mirror.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: operator
+{{- end }}
+
+{{- define "etcd-mirror.labels" -}}
+{{ include "etcd-mirror.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+{{- end }}
+
+{{- define "etcd-mirror.serviceAccount" -}}
+{{- .Values.serviceAccount.name | default (include "etcd-mirror.fullname" .) }}
+{{- end }}
+
+{{- define "etcd-mirror.image" -}}
+{{- with .Values.image }}
+{{- .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{- /* Together with the next one what PodSecurity calls restricted. The image says which user. */}}
+{{- define "etcd-mirror.podSecurityContext" -}}
+runAsNonRoot: true
+seccompProfile: { type: RuntimeDefault }
+{{- end }}
+
+{{- define "etcd-mirror.containerSecurityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: { drop: [ALL] }
+{{- end }}
+
+{{- /* The rules for Secrets that connections name; `right` is one of _rights.tpl. */}}
+{{- define "etcd-mirror.credentialRules" -}}
+{{- $rules := include .right .root | fromYamlArray }}
+{{- with .root.Values.credentials.secretNames }}
+{{- range $rules }}{{ $_ := set . "resourceNames" $.root.Values.credentials.secretNames }}{{ end }}
+{{- end }}
+{{- toYaml $rules }}
+{{- end }}
+
+{{- /* What the operator may do in every namespace that it serves. */}}
+{{- define "etcd-mirror.servedRules" -}}
+{{- $targets := .Values.targets }}
+{{- include "etcd-mirror.rights.mirrors" . }}
+{{- if or $targets.configMap $targets.files $targets.etcdKeys $targets.objects }}
+{{ include "etcd-mirror.rights.configMaps" . }}
+{{- end }}
+{{- if $targets.secret }}
+{{ include "etcd-mirror.rights.secretTargets" . }}
+{{- end }}
+{{- if $targets.etcdKeys }}
+{{ include "etcd-mirror.rights.etcdKeys" . }}
+{{- end }}
+{{- range $targets.objects }}
+{{- $parts := splitList "/" .kind }}
+- apiGroups: [{{ (len $parts | eq 3 | ternary (first $parts) "") | quote }}]
+  resources: [{{ .resource }}]
+  verbs: [{{ include "etcd-mirror.rights.objectVerbs" $ }}]
+{{- end }}
+{{- if .Values.credentials.enabled }}
+{{ include "etcd-mirror.credentialRules" (dict "right" "etcd-mirror.rights.connectionSecrets" "root" .) }}
+{{- end }}
+{{- end }}
+
+{{- /* What every role is bound to. */}}
+{{- define "etcd-mirror.subjects" -}}
+- kind: ServiceAccount
+  name: {{ include "etcd-mirror.serviceAccount" . }}
+  namespace: {{ .Release.Namespace }}
+{{- end }}

@@ -1,0 +1,93 @@
+import { cp, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { CHART, type ChartValues, Helm, valueFlags } from '../../support/helm.ts'
+import { type KubeApi, startKubeApi } from '../../support/kube-api.ts'
+import { makeTempDir } from '../../support/temp-dir.ts'
+import { EVERYTHING, NOTHING, SCOPED } from './value-sets.ts'
+
+const ROOT = join(import.meta.dirname, '../../..')
+const CRD = 'etcdmirrors.etcdmirror.dev'
+const NAMESPACE = 'etcd-mirror'
+
+describe.each(['1.34', '1.37'] as const)('on Kubernetes %s', (minor) => {
+  let helm: Helm
+  let api: KubeApi
+
+  beforeAll(async () => {
+    helm = await Helm.make()
+    api = await startKubeApi({ minor })
+    const items = [...[NAMESPACE, 'one', 'two'].map(strictNamespace), monitor('PodMonitor'), monitor('ServiceMonitor')]
+    await api.kubectl(['apply', '-f', '-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) })
+    await api.kubectl(['wait', '--for=condition=Established', '--timeout=60s', 'crd', '--all'])
+  })
+  afterAll(async () => {
+    await api?.[Symbol.asyncDispose]()
+    await helm?.[Symbol.asyncDispose]()
+  })
+
+  test.each<[string, ChartValues]>([
+    ['by default', {}],
+    ['with everything', EVERYTHING],
+    ['in two namespaces', SCOPED],
+    ['with nothing', NOTHING],
+  ])('the chart is accepted without a warning, also by PodSecurity restricted: %s', async (_name, values) => {
+    const input = await helm.template(values)
+    const strictly = ['--dry-run=server', '--warnings-as-errors', '--validate=strict']
+    expect(await api.kubectl(['apply', ...strictly, '-f', '-'], { input })).toContain('deployment.apps/')
+  })
+
+  test('deploy/operator.yaml is accepted as it stands', async () => {
+    const file = join(ROOT, 'deploy/operator.yaml')
+    await api.kubectl(['apply', '--warnings-as-errors', '--validate=strict', '-f', file])
+    await api.kubectl(['delete', '--wait=false', '-f', file])
+  })
+})
+
+test('an upgrade renews the custom resource definitions, and uninstalling leaves them; another release does without', async () => {
+  await using helm = await Helm.make()
+  await using api = await startKubeApi()
+  await using older = await makeTempDir('chart')
+  await cp(CHART, older.path, { recursive: true })
+  const definition = join(older.path, 'templates/crds/etcdmirrors.yaml')
+  await writeFile(definition, (await readFile(definition, 'utf8')).replace(/^ +- em$/m, '      - former'))
+
+  const kubeconfig = await api.kubeconfig({ namespace: NAMESPACE })
+  const run = (command: readonly string[], values: ChartValues = {}) =>
+    helm.run([...command, '--namespace', NAMESPACE, ...valueFlags(values)], kubeconfig)
+  const shortName = () => api.kubectl(['get', 'crd', CRD, '-o', 'jsonpath={.spec.names.shortNames[0]}'])
+
+  await run(['install', 'etcd-mirror', older.path, '--create-namespace'])
+  expect(await shortName()).toBe('former')
+  await run(['upgrade', 'etcd-mirror', CHART])
+  expect(await shortName()).toBe('em')
+
+  expect(await run(['uninstall', 'etcd-mirror'])).toContain('kept due to the resource policy')
+  await run(['install', 'other', CHART], { 'crds.install': false })
+  await run(['uninstall', 'other'])
+  expect(await shortName()).toBe('em')
+  await run(['install', 'etcd-mirror', CHART])
+})
+
+function strictNamespace(name: string) {
+  const labels = { 'pod-security.kubernetes.io/enforce': 'restricted', 'pod-security.kubernetes.io/warn': 'restricted' }
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } }
+}
+
+/** A stand-in for a definition of the Prometheus operator: the fields that the chart sets, as its documentation has them. */
+function monitor(kind: 'PodMonitor' | 'ServiceMonitor') {
+  const plural = `${kind.toLowerCase()}s`
+  const text = { type: 'string' }
+  const object = (properties: object) => ({ type: 'object', properties })
+  const endpoint = object({ port: text, path: text, interval: text })
+  const endpoints = { type: 'array', items: endpoint }
+  const selector = object({ matchLabels: { type: 'object', additionalProperties: text } })
+  const spec = object({ selector, [kind === 'PodMonitor' ? 'podMetricsEndpoints' : 'endpoints']: endpoints })
+  const version = { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: object({ spec }) } }
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.monitoring.coreos.com` },
+    spec: { group: 'monitoring.coreos.com', scope: 'Namespaced', names: { kind, plural }, versions: [version] },
+  }
+}
