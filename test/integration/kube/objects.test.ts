@@ -4,6 +4,7 @@ import { manyObjectsRules } from '../../../src/targets/objects/rbac-rules.ts'
 import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts'
 import { type KubeApi, startKubeApi } from '../../support/kube-api.ts'
 import { KubeRig, type KubeRun } from '../../support/kube-rig.ts'
+import { configMapTarget } from '../../support/kube-targets.ts'
 import { eventually } from '../../support/wait.ts'
 
 let api: KubeApi
@@ -283,11 +284,7 @@ describe('target objects, per: Group', () => {
 test('target configMap: what was changed while the mirror was down is put right at its start; equal is not written', async () => {
   const render = [{ tree: {} }, { document: { file: 'all.json', syntax: 'Json' } }]
   for (const parts of [{}, { render }]) {
-    await using rig = await KubeRig.make({
-      api,
-      etcd,
-      target: { configMap: { name: 'app', labels: { team: 'a' }, ...parts } },
-    })
+    await using rig = await KubeRig.make({ api, etcd, targets: [configMapTarget({ labels: { team: 'a' }, ...parts })] })
     await rig.writer.txn({ a: '1', b: '2' })
     const first = await rig.run()
     await first.settled()
