@@ -11,7 +11,7 @@ const patiently = { timeoutMs: 60_000 }
 /** Every target, each by a mirror of one process. */
 class Mirrors implements AsyncDisposable {
   readonly rig: KubeRig
-  readonly run: KubeRun
+  run: KubeRun
   #count = 0
 
   static async start(rig: KubeRig): Promise<Mirrors> {
@@ -99,6 +99,23 @@ describe('mirrors that live through it all', () => {
       })
 
       test.each(EVERY_TARGET)('$kind', (target) => mirrors.settled(target))
+    })
+  })
+
+  describe('mirror killed', () => {
+    beforeAll(async () => {
+      await mirrors.write()
+      await mirrors.run.process.kill('SIGKILL')
+      await mirrors.write()
+      mirrors.run = await mirrors.rig.run()
+    })
+
+    test.each(EVERY_TARGET)('$kind', async (target) => {
+      await mirrors.settled(target)
+      const { mirror, isMany } = target
+      // One object holds its position; that of many objects may be older than they are.
+      const resyncs = await mirrors.run.metric('etcd_mirror_resync_total', { mirror })
+      expect(resyncs).toBeLessThanOrEqual(isMany ? 1 : 0)
     })
   })
 
