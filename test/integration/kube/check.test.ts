@@ -74,7 +74,7 @@ test('check without kinds, with one that there is not, and without an API server
   expect(withoutKinds.lines).toContain('error    mirror app: the target objects may write nothing')
   expect(withoutKinds.code).toBe(2)
   const unknown = await check(rig, ['--allow-kinds', 'example.com/v1/Thing'])
-  expect([unknown.code, unknown.lines.at(-1)]).toEqual([5, expect.stringContaining('Cannot look Thing up')])
+  expect([unknown.code, unknown.lines.join('\n')]).toEqual([5, expect.stringContaining('Cannot look Thing up')])
   await api.kill()
   const down = await check(rig, [], { secret: { name: 'app' } })
   expect([down.code, down.lines.join('\n')]).toEqual([5, expect.stringContaining('error    mirror app: ')])
