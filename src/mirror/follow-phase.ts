@@ -211,10 +211,10 @@ export class FollowPhase {
   #selector(): SourceContext['select'] {
     const { admission, beat, state } = this.#options
     const select = admission.pageSelector()
-    return (page) => {
+    return async (page) => {
       beat()
       state.snapshotRead(page.length)
-      return select(page)
+      return await select(page)
     }
   }
 

@@ -13,7 +13,7 @@ import { storedIndexOf } from './stored-index.ts'
 
 /** Looks at the objects that a mirror makes of keys. Rejects with `SinkError` when they are not the mirror's, and with `KubeError`. */
 export async function lookAtManyObjects(projection: ObjectProjection, options: LookOptions): Promise<StandingObjects> {
-  const { client, namespace, mirrorName: mirror, prefix, configHash, signal } = options
+  const { client, namespace, mirrorName: mirror, configHash, signal } = options
   await projection.prepare?.(client, namespace, signal)
   const name = indexName(mirror)
   const index = await client.get({ resource: CONFIG_MAPS, namespace, name }, signal)
@@ -33,20 +33,20 @@ export async function lookAtManyObjects(projection: ObjectProjection, options: L
       keys: projection.isGrouped ? totals?.keys : known.totals.keys,
       isSameConfig: state.configHash === configHash,
     },
-    compare: (source) => compareObjects(known, projection, prefix, source),
+    compare: (source) => compareObjects(known, projection, options, source),
   }
 }
 
 async function compareObjects(
   known: KnownObjects,
   projection: ObjectProjection,
-  prefix: Buffer,
+  { prefix, signal }: LookOptions,
   { pages }: StandingSource,
 ): Promise<CopyComparison> {
   const groups = projection.isGrouped ? new GroupedKeys() : undefined
   const plan = new ObjectPlan({ known, projection, prefixLength: prefix.length, groups })
-  for await (const page of pages) for (const entry of page) await plan.put(entry)
-  await plan.complete({ isWhole: true })
+  for await (const page of pages) for (const entry of page) await plan.put(entry, signal)
+  await plan.complete({ isWhole: true, signal })
   const plans = [...plan.plans.values()]
   const live = plans.filter(({ isLive }) => isLive)
   const errors = new KeyErrorSet()

@@ -109,14 +109,15 @@ export class ManyObjectsSink implements Sink {
 
   async restore(source: SnapshotSource, options: RestoreOptions): Promise<WriteResult> {
     return await this.#exclusive(async (opened) => {
+      const { signal } = options
       const groups = this.#options.projection.isGrouped ? new GroupedKeys() : undefined
       const plan = this.#plan(opened, groups, { onDifference: options.onDifference })
-      for await (const page of source.pages) for (const entry of page) await plan.put(entry)
+      for await (const page of source.pages) for (const entry of page) await plan.put(entry, signal)
       const { changes, position } = await source.finish()
-      await plan.change(changes)
-      await plan.complete({ isWhole: true })
+      await plan.change(changes, signal)
+      await plan.complete({ isWhole: true, signal })
       const result = await this.#carryOut(opened, plan, position, options)
-      await this.#writeIndex(opened, options.signal)
+      await this.#writeIndex(opened, signal)
       return result
     })
   }
@@ -127,8 +128,8 @@ export class ManyObjectsSink implements Sink {
     return await this.#exclusive(async (opened) => {
       if (opened.position === undefined) throw this.#broken('no complete state is published there')
       const plan = this.#plan(opened, this.#groupsToChange(opened), { waiting: opened.waiting })
-      await plan.change(changes)
-      await plan.complete({ isWhole: false })
+      await plan.change(changes, options.signal)
+      await plan.complete({ isWhole: false, signal: options.signal })
       const result = await this.#carryOut(opened, plan, position, options)
       this.#scheduleIndex(opened)
       return result

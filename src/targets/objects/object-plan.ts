@@ -80,31 +80,32 @@ export class ObjectPlan {
     return [...this.#plans.values()].every(({ writes, removals }) => writes.length + removals.length === 0)
   }
 
-  async put(entry: KeyValue): Promise<void> {
+  /** Rejects as the projection does; so do `change` and `complete`. */
+  async put(entry: KeyValue, signal: AbortSignal): Promise<void> {
     const source = this.#sourceOf(entry.key)
     if (this.#parts.groups) this.#parts.groups.put(source, entry)
-    else await this.#propose(source, [entry])
+    else await this.#propose(source, [entry], signal)
   }
 
   /** In the order in which they happened. */
-  async change(changes: readonly Change[]): Promise<void> {
+  async change(changes: readonly Change[], signal: AbortSignal): Promise<void> {
     for (const change of changes) {
-      if (change.type === 'put') await this.put(change)
+      if (change.type === 'put') await this.put(change, signal)
       else this.#delete(change.key)
     }
   }
 
   /** To be called when every key is known. `isWhole`: they are a complete state; what no key makes is removed. */
-  async complete({ isWhole }: { readonly isWhole: boolean }): Promise<void> {
+  async complete({ isWhole, signal }: { readonly isWhole: boolean; readonly signal: AbortSignal }): Promise<void> {
     const { groups, waiting = NOBODY } = this.#parts
     for (const source of groups?.changed ?? []) {
       const entries = groups?.of(source) ?? []
       if (entries.length === 0) this.#remove(source)
-      else await this.#propose(source, entries)
+      else await this.#propose(source, entries, signal)
     }
     for (const [source, entries] of waiting) {
       if (!this.#plans.has(source) && !this.#contested.has(source))
-        await this.#propose(source, groups?.of(source) ?? entries)
+        await this.#propose(source, groups?.of(source) ?? entries, signal)
     }
     if (isWhole) this.#prune()
     this.#settle()
@@ -135,9 +136,9 @@ export class ObjectPlan {
     return this.#parts.projection.sourceOf(key.subarray(this.#parts.prefixLength))
   }
 
-  async #propose(source: string, entries: readonly KeyValue[]): Promise<void> {
+  async #propose(source: string, entries: readonly KeyValue[], signal: AbortSignal): Promise<void> {
     this.#forget(source)
-    const candidate = { entries, projected: await this.#parts.projection.project(entries) }
+    const candidate = { entries, projected: await this.#parts.projection.project(entries, signal) }
     if (this.#claims.claim(source, candidate.projected.objects ?? [])) this.#accept(source, candidate)
     else this.#contested.set(source, candidate)
   }

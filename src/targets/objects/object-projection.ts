@@ -31,8 +31,11 @@ export interface ObjectProjection {
   readonly isGrouped: boolean
   /** Names the source of a key's objects, by the key below the prefix; no longer than a name. */
   sourceOf(relativeKey: Buffer): string
-  /** `entries`: all keys of one source, at least one, sorted. */
-  project(entries: readonly KeyValue[]): Promise<Projected>
+  /**
+   * `entries`: all keys of one source, at least one, sorted. Rejects with `GuardError` when it is not the key that is at
+   * fault, and with the abort reason.
+   */
+  project(entries: readonly KeyValue[], signal: AbortSignal): Promise<Projected>
   /** The source of an object that stands there; undefined = it names none. */
   sourceOfObject(live: KubeObject): string | undefined
   /** Bytes of values that it holds. */

@@ -1,6 +1,4 @@
 import { createHash } from 'node:crypto'
-import { loadAll } from 'js-yaml'
-import type { Template } from 'liquidjs'
 import type { KeyValue } from '../../etcd/key-value.ts'
 import { resolveKinds } from '../../kube/discovery.ts'
 import type { KubeClient } from '../../kube/kube-client.ts'
@@ -9,15 +7,16 @@ import { apiVersionOf, type KubeResource } from '../../kube/kube-resource.ts'
 import type { AllowedKind } from '../../util/allowed-kind.ts'
 import { printableKey } from '../files/key-path.ts'
 import { KeyFault } from '../render/key-fault.ts'
-import { newLiquid, registerFilters, templateFault } from '../render/liquid.ts'
-import { TemplateKeys } from '../render/template-keys.ts'
+import { renderFailure } from '../render/render-failure.ts'
+import type { ManifestKey, RenderJob } from '../render/render-job.ts'
+import type { RenderPool } from '../render/render-pool.ts'
+import type { TemplateFault } from '../render/template-messages.ts'
 import { groupOf } from './key-group.ts'
 import { isDnsSubdomain } from './metadata-faults.ts'
 import { ANNOTATIONS } from './object-identity.ts'
 import { objectName } from './object-name.ts'
 import type { DesiredObject, ObjectProjection, Projected } from './object-projection.ts'
 import { type ObjectsTargetOptions, REFUSED_SECRET_TYPES } from './options.ts'
-import { groupContext, KeyOfGroupFault, keyContext } from './template-context.ts'
 
 const MAX_OBJECTS = 20
 
@@ -26,25 +25,19 @@ export interface TemplateProjectionOptions {
   readonly mirror: string
   readonly prefixLength: number
   readonly allowKinds: readonly AllowedKind[]
+  readonly renderPool: RenderPool
 }
 
 /** Objects of any allowed kind, by a template that is rendered for each key or for each group of keys. */
 export class TemplateProjection implements ObjectProjection {
   readonly isGrouped: boolean
   readonly #given: TemplateProjectionOptions
-  readonly #liquid = newLiquid()
-  /** What filters see: the keys of the group that is rendered. */
-  readonly #keys = new TemplateKeys()
-  readonly #template: readonly Template[]
   #resources: readonly KubeResource[] = []
   #namespace = ''
 
-  /** Throws what is wrong with the template. */
   constructor(given: TemplateProjectionOptions) {
     this.#given = given
     this.isGrouped = given.options.per === 'Group'
-    registerFilters(this.#liquid, this.#keys, () => ({}))
-    this.#template = this.#liquid.parse(given.options.template)
   }
 
   get resources(): readonly KubeResource[] {
@@ -60,15 +53,19 @@ export class TemplateProjection implements ObjectProjection {
     return objectName(this.#given.mirror, this.isGrouped ? groupOf(relativeKey) : relativeKey)
   }
 
-  async project(entries: readonly KeyValue[]): Promise<Projected> {
+  async project(entries: readonly KeyValue[], signal: AbortSignal): Promise<Projected> {
     const key = this.#nameOf(entries)
+    const answer = await this.#given.renderPool.render(this.#namespace, this.#jobOf(key, entries), signal)
+    const { fault, bytes } = answer
+    if (fault !== undefined) {
+      if (!answer.isStopped) return this.#refused(key, entries, fault)
+      throw renderFailure('objects', `the template ${fault.state}`, { hint: fault.hint, key: this.#textOf(key) })
+    }
     try {
-      const text = this.#liquid.renderSync([...this.#template], this.#contextOf(entries))
-      return { key, objects: this.#objectsOf(String(text)) }
+      return { key, objects: this.#objectsOf(JSON.parse(Buffer.from(bytes).toString('utf8'))) }
     } catch (error) {
-      if (error instanceof KeyOfGroupFault) return { key: error.key, reason: error.message }
       if (error instanceof KeyFault) return { key, reason: error.message }
-      return { key, reason: `its template fails: ${templateFault(error).state}` }
+      throw error
     }
   }
 
@@ -88,21 +85,42 @@ export class TemplateProjection implements ObjectProjection {
     return first.key.subarray(0, prefixLength + groupOf(first.key.subarray(prefixLength)).length)
   }
 
-  #contextOf(entries: readonly KeyValue[]): object {
-    const { mirror, prefixLength, options } = this.#given
-    const parts = { prefixLength, values: options.values }
-    const shared = { mirror, namespace: this.#namespace }
-    const [first] = entries
-    if (first === undefined) throw new Error('there is no key to project')
-    // A name that is valid for every kind, and another one for every other key or group.
-    const name = this.sourceOf(first.key.subarray(prefixLength))
-    if (!this.isGrouped) return { ...shared, name, ...keyContext(first, parts) }
-    this.#keys.replace(entries.map(({ key, value }) => [printableKey(key.subarray(prefixLength)), value]))
-    return { ...shared, name, ...groupContext(entries, parts) }
+  /** Below the prefix, printable. */
+  #textOf(key: Buffer): string {
+    return printableKey(key.subarray(this.#given.prefixLength))
   }
 
-  #objectsOf(text: string): readonly DesiredObject[] {
-    const documents = parsed(text).filter((document) => document !== null && document !== undefined)
+  #jobOf(key: Buffer, entries: readonly KeyValue[]): RenderJob {
+    const { mirror, prefixLength, options } = this.#given
+    // A name that is valid for every kind, and another one for every other key or group.
+    const name = this.sourceOf(key.subarray(prefixLength))
+    const modRevision = entries.reduce((newest, entry) => Math.max(newest, entry.modRevision), 0)
+    const shared = { mirror, namespace: this.#namespace, name }
+    return {
+      kind: 'manifests',
+      template: options.template,
+      context: this.isGrouped ? { ...shared, group: this.#textOf(key), modRevision } : shared,
+      keys: entries.map((entry) => ({ facts: this.#factsOf(entry, key.length), value: new Uint8Array(entry.value) })),
+      isGroup: this.isGrouped,
+      form: options.values,
+    }
+  }
+
+  #factsOf({ key, modRevision, createRevision, version }: KeyValue, groupLength: number): ManifestKey['facts'] {
+    const text = this.#textOf(key)
+    const path = this.isGrouped && { path: printableKey(key.subarray(groupLength + 1)) }
+    return { key: text, segments: text.split('/'), ...path, modRevision, createRevision, version }
+  }
+
+  /** Reported by the one key of the group that is at fault, if it is one. */
+  #refused(key: Buffer, entries: readonly KeyValue[], fault: TemplateFault): Projected {
+    const guilty = entries.find((entry) => this.isGrouped && this.#textOf(entry.key) === fault.key)
+    if (guilty) return { key: guilty.key, reason: `${fault.state}; its group is kept as it was` }
+    return { key, reason: `its template fails: ${fault.state}` }
+  }
+
+  #objectsOf(given: readonly unknown[]): readonly DesiredObject[] {
+    const documents = given.filter((document) => document !== null && document !== undefined)
     if (documents.length > MAX_OBJECTS) throw fault(`gives more than ${MAX_OBJECTS} objects`)
     const objects = documents.map((document) => this.#desired(document))
     const ids = objects.map(({ resource, name }) => `${resource.kind} ${name}`)
@@ -133,15 +151,6 @@ export class TemplateProjection implements ObjectProjection {
       .update(JSON.stringify([apiVersion, kind, manifest]))
       .digest('hex')
     return { resource, name, manifest, hash }
-  }
-}
-
-function parsed(text: string): readonly unknown[] {
-  try {
-    return text.trim() === '' ? [] : loadAll(text)
-  } catch {
-    // The message quotes the text, which holds values.
-    throw fault('gives no YAML')
   }
 }
 

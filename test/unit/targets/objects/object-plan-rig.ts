@@ -7,12 +7,29 @@ import { ObjectPlan, type Refusal, type WaitingSources } from '../../../../src/t
 import type { ObjectWriter } from '../../../../src/targets/objects/object-writer.ts'
 import type { ObjectsTargetOptions } from '../../../../src/targets/objects/options.ts'
 import { TemplateProjection } from '../../../../src/targets/objects/template-projection.ts'
+import { templateFault } from '../../../../src/targets/render/liquid.ts'
+import { ManifestRenderer } from '../../../../src/targets/render/render-manifests.ts'
+import type { RenderPool } from '../../../../src/targets/render/render-pool.ts'
 
 export const PREFIX = Buffer.from('/p/')
 
 const never = new AbortController().signal
 const RESOURCES = { resources: [{ name: 'configmaps', kind: 'ConfigMap', namespaced: true }] }
 const ANY_CLIENT = { json: async () => RESOURCES } as unknown as KubeClient
+
+/** What a process of the pool does, without the process. */
+function inThisProcess(): RenderPool {
+  const renderer = new ManifestRenderer()
+  const render: RenderPool['render'] = async (_tenant, job) => {
+    if (job.kind !== 'manifests') throw new Error('no manifests')
+    try {
+      return { bytes: renderer.render(job) }
+    } catch (error) {
+      return { fault: templateFault(error) }
+    }
+  }
+  return { render } as unknown as RenderPool
+}
 
 /** A key below the prefix and its new value; undefined = it goes. */
 export type KeyChange = readonly [key: Buffer, value: string | undefined]
@@ -35,6 +52,7 @@ export class ObjectPlanRig {
       mirror: 'app',
       prefixLength: PREFIX.length,
       allowKinds: [{ group: '', version: 'v1', kind: 'ConfigMap' }],
+      renderPool: inThisProcess(),
     })
     await projection.prepare(ANY_CLIENT, 'default', never)
     return new ObjectPlanRig(projection)
@@ -57,8 +75,11 @@ export class ObjectPlanRig {
     const groups = isGrouped ? new GroupedKeys(isWhole ? undefined : this.#groups) : undefined
     const parts = { known: this.#known, projection: this.#projection, prefixLength: PREFIX.length, groups }
     const plan = new ObjectPlan(isWhole ? parts : { ...parts, waiting: this.#waiting })
-    await plan.change(changes.map((change) => this.#changeOf(change)))
-    await plan.complete({ isWhole })
+    await plan.change(
+      changes.map((change) => this.#changeOf(change)),
+      never,
+    )
+    await plan.complete({ isWhole, signal: never })
     const touched = await this.#carryOut(plan)
     this.#groups = plan.groups?.commit() ?? this.#groups
     this.#waiting = plan.waiting
