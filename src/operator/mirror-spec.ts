@@ -36,7 +36,7 @@ export function mirrorRequest({ metadata, spec }: KubeObject): MirrorRequest {
   }
   const mirrorOf = (wanted: TargetOptions): WantedObjects => {
     const config = toMirrorConfig({ ...rest, name: metadata.name, target: wanted })
-    return { kind: 'mirror', connection, config }
+    return { kind: 'mirror', connection, config: withinMemory(config) }
   }
   if (configMap) return mirrorOf({ configMap })
   if (secret) return mirrorOf({ secret })
@@ -46,5 +46,14 @@ export function mirrorRequest({ metadata, spec }: KubeObject): MirrorRequest {
   const withText = (text: string) => mirrorOf({ objects: { ...options, template: text } })
   return from === undefined ? withText(template) : { kind: 'template', from, withText }
 }
+
+/** Of groups of keys the values are kept, in the memory that all mirrors share. */
+function withinMemory(config: MirrorConfig): MirrorConfig {
+  const { target, limits } = config
+  if (!('objects' in target) || target.objects.per === 'Key') return config
+  return { ...config, limits: { ...limits, maxBytes: Math.min(limits.maxBytes, MAX_GROUPED_BYTES) } }
+}
+
+const MAX_GROUPED_BYTES = 16 * 1024 * 1024
 
 const TARGETS = { configMap: '', secret: '', etcdKeys: '', objects: '', files: '' }
