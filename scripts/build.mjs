@@ -78,14 +78,14 @@ async function buildCommand() {
     splitting: true,
     define: { __VERSION__: JSON.stringify(version) },
   })
-  // Runs in a thread: it is found by its name.
-  const worker = await bundle({
+  // Run in threads: they are found by their names.
+  const workers = await bundle({
     ...common,
-    entryPoints: ['src/targets/render/template-worker.ts'],
-    outfile: join(dist, 'bin/template-worker.js'),
+    entryPoints: ['src/targets/render/template-worker.ts', 'src/targets/render/render-worker.ts'],
+    outdir: join(dist, 'bin'),
   })
   chmodSync(join(dist, 'bin/etcd-mirror.js'), 0o755)
-  return { inputs: { ...command.metafile.inputs, ...worker.metafile.inputs } }
+  return { inputs: { ...command.metafile.inputs, ...workers.metafile.inputs } }
 }
 
 /**

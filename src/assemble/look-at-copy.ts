@@ -7,7 +7,9 @@ import type { FilesTargetOptions } from '../targets/files/options.ts'
 import { lookAtPublishedCopy, type PublishedCopy } from '../targets/files/published-copy.ts'
 import { toTargetError } from '../targets/objects/kube-fault.ts'
 import type { LookOptions, StandingObjects } from '../targets/objects/standing-objects.ts'
+import { RenderPool } from '../targets/render/render-pool.ts'
 import type { AllowedKind } from '../util/allowed-kind.ts'
+import { systemClock } from '../util/clock.ts'
 import { filesProjection, type JudgeFile } from './files-projection.ts'
 import type { CopyFacts } from './guard-check.ts'
 import type { KubeAccess } from './kube-access.ts'
@@ -107,6 +109,8 @@ async function lookAtObjects(
   }
   if (!('objects' in target)) throw new Error('the target is none of objects')
   const { TemplateProjection } = await import('../targets/objects/template-projection.ts')
-  const projection = { options: target.objects, mirror: mirrorName, prefixLength, allowKinds }
+  // Its processes end with this one.
+  const renderPool = new RenderPool({ clock: systemClock })
+  const projection = { options: target.objects, mirror: mirrorName, prefixLength, allowKinds, renderPool }
   return await lookAtManyObjects(new TemplateProjection(projection), options)
 }

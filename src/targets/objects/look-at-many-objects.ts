@@ -12,7 +12,7 @@ import { storedStateOf } from './stored-state.ts'
 
 /** Looks at the objects that a mirror makes of keys. Rejects with `SinkError` when they are not the mirror's, and with `KubeError`. */
 export async function lookAtManyObjects(projection: ObjectProjection, options: LookOptions): Promise<StandingObjects> {
-  const { client, namespace, mirrorName: mirror, prefix, configHash, signal } = options
+  const { client, namespace, mirrorName: mirror, configHash, signal } = options
   await projection.prepare?.(client, namespace, signal)
   const known = new KnownObjects(projection)
   for (const resource of projection.resources) {
@@ -30,18 +30,18 @@ export async function lookAtManyObjects(projection: ObjectProjection, options: L
       keys: known.totals.keys,
       isSameConfig: stored.configHash === configHash,
     },
-    compare: (source) => compareObjects(known, projection, prefix, source),
+    compare: (source) => compareObjects(known, projection, options, source),
   }
 }
 
 async function compareObjects(
   known: KnownObjects,
   projection: ObjectProjection,
-  prefix: Buffer,
+  { prefix, signal }: LookOptions,
   { pages }: StandingSource,
 ): Promise<CopyComparison> {
   const plan = new ObjectPlan(known, projection, prefix.length)
-  for await (const page of pages) for (const entry of page) await plan.put(entry)
+  for await (const page of pages) for (const entry of page) await plan.put(entry, signal)
   plan.prune()
   const plans = [...plan.plans.values()]
   const live = plans.filter(({ isLive }) => isLive)
