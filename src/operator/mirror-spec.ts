@@ -36,7 +36,16 @@ export function mirrorRequest({ metadata, spec }: KubeObject): MirrorRequest {
   }
   if (wanted === 'files') return { kind: 'files', connection: connectionRef, prefix: rest.prefix }
   const config = toMirrorConfig({ ...rest, name: metadata.name, target: wanted })
-  return { kind: 'mirror', connection: connectionRef, config }
+  return { kind: 'mirror', connection: connectionRef, config: withinMemory(config) }
 }
+
+/** Of groups of keys the values are kept, in the memory that all mirrors share. */
+function withinMemory(config: MirrorConfig): MirrorConfig {
+  const { target, limits } = config
+  if (!('objects' in target) || target.objects.per === 'Key') return config
+  return { ...config, limits: { ...limits, maxBytes: Math.min(limits.maxBytes, MAX_GROUPED_BYTES) } }
+}
+
+const MAX_GROUPED_BYTES = 16 * 1024 * 1024
 
 const TARGETS = { configMap: '', secret: '', etcdKeys: '', objects: '', files: '' }

@@ -36,7 +36,7 @@ export interface EtcdKeysTargetOptions {
 export interface ObjectsTargetOptions {
   /** Liquid; renders one or more manifests as YAML. */
   readonly template: string
-  /** What the template is rendered for: each key, or all keys with one first segment below the prefix. */
+  /** What the template is rendered for: each key, or all keys with the same first segment below the prefix. */
   readonly per: 'Key' | 'Group'
   /** How the template sees values: as they are, or parsed. */
   readonly values: 'Text' | 'Json' | 'Yaml'

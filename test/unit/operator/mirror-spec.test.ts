@@ -48,3 +48,12 @@ test('specFaults tells at most five', () => {
     message: expect.stringMatching(/; and 1 more$/),
   })
 })
+
+test('of groups of keys an operator keeps 16 MiB at most', () => {
+  const limitOf = (per: string, maxBytes?: string) =>
+    request({ target: { objects: { template: 'x', per } }, ...(maxBytes && { limits: { maxBytes } }) })
+  const mebibytes = (count: number) => ({ config: { limits: { maxBytes: count * 1024 * 1024 } } })
+  expect(limitOf('Key')).toMatchObject(mebibytes(256))
+  expect(limitOf('Group')).toMatchObject(mebibytes(16))
+  expect(limitOf('Group', '8Mi')).toMatchObject(mebibytes(8))
+})
