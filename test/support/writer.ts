@@ -147,7 +147,8 @@ export class Writer implements Disposable {
 }
 
 function connect(endpoint: string): Promise<EtcdClient> {
-  const { options } = resolveEtcdOptions(etcdConfSchema.parse({ endpoints: [endpoint] }))
+  // A busy machine needs more than the second that is the default.
+  const { options } = resolveEtcdOptions(etcdConfSchema.parse({ endpoints: [endpoint], 'dial-timeout': '30s' }))
   if (options === undefined) throw new Error(`Cannot use the endpoint ${endpoint}`)
   return EtcdClient.open(options)
 }
