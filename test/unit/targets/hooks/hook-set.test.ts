@@ -7,6 +7,9 @@ import { layoutOf } from '../../../../src/targets/files/layout.ts'
 import type { HookContext } from '../../../../src/targets/hooks/hook-context.ts'
 import { HookSet } from '../../../../src/targets/hooks/hook-set.ts'
 import { hooksSchema } from '../../../../src/targets/hooks/options.ts'
+import type { StagedCheck } from '../../../../src/targets/hooks/staged-check.ts'
+import { commandChecks } from '../../../../src/targets/validate/command-checks.ts'
+import { validateSchema } from '../../../../src/targets/validate/options.ts'
 import { systemClock } from '../../../../src/util/clock.ts'
 import { silentLogger } from '../../../../src/util/logger.ts'
 import { noMetrics } from '../../../../src/util/metrics.ts'
@@ -30,12 +33,17 @@ const results: [string, string | undefined][] = []
 afterEach(() => void results.splice(0))
 
 /** A sink whose hooks write into `<directory>/out`. */
-function hookedSink(directory: string, hooks: readonly unknown[], given: TestSinkOptions = {}): Sink {
+function hookedSink(
+  directory: string,
+  hooks: readonly unknown[],
+  given: TestSinkOptions = {},
+  checks: readonly StagedCheck[] = [],
+): Sink {
   const root = join(directory, 'root')
   const onResult: HookContext['onResult'] = (hook, failure) => void results.push([hook, failure?.message])
   const shared = { files: new FileSystem(), clock: systemClock, logger: silentLogger, metrics: noMetrics }
   const context = { ...shared, mirror: 'app', root, directory: layoutOf(root).hooks, onResult }
-  return fileSink(root, { hooks: new HookSet(hooksSchema.parse(hooks), context), ...given })
+  return fileSink(root, { hooks: new HookSet(hooksSchema.parse(hooks), context, checks), ...given })
 }
 
 const sh = (name: string, phase: string, script: string, more: object = {}) => ({
@@ -132,6 +140,22 @@ const positionAt = (revision: number) => ({
   raftTerm: 2,
   keyCount: 0,
   anchor: undefined,
+})
+
+test('a command of validate is asked about files that are there: not where there is none, nor when one goes', async () => {
+  const { directory, root, out, lines } = place()
+  const command = ['sh', '-c', `echo $MIRROR_REVISION >> ${out('runs')}; ! grep -q bad conf/a`]
+  const checks = commandChecks(validateSchema.parse([{ files: ['conf/*'], command }]))
+  const sink = hookedSink(directory, [], {}, checks)
+  await restore(sink, { other: 'x' }, 5)
+  expect(lines('runs')).toEqual([])
+  await apply(sink, { 'conf/a': 'good' }, 6)
+  await apply(sink, { other: 'y' }, 7)
+  await expect(apply(sink, { 'conf/a': 'bad' }, 8)).rejects.toMatchObject({ code: 'ValidationFailed' })
+  expect(publishedFiles(root)).toEqual({ 'conf/a': 'good', other: 'y' })
+  await apply(sink, { 'conf/a': undefined }, 9)
+  await restore(sink, { 'conf/a': 'good', other: 'z' }, 10)
+  expect(lines('runs')).toEqual(['6', '8', '10'])
 })
 
 describe('files of a hook', () => {
