@@ -42,6 +42,19 @@ export class IndexObject {
     return this.#options.sink.clock.monotonic() - this.#writtenMs
   }
 
+  /** Whether it says all of that already, but for how far in the same history the copy is known to be complete. */
+  tells({ position, published, configHash, rest }: StoredState): boolean {
+    const stored = this.#stored
+    return (
+      stored !== undefined &&
+      stored.position.epoch === position.epoch &&
+      stored.position.clusterId === position.clusterId &&
+      stored.published.revision === published.revision &&
+      stored.configHash === configHash &&
+      stored.rest === rest
+    )
+  }
+
   async read(signal: AbortSignal): Promise<StoredState | undefined> {
     this.#live = (await this.#options.client.get(this.#ref, signal)) ?? 'absent'
     if (this.#live === 'absent') return undefined

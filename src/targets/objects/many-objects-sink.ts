@@ -111,7 +111,7 @@ export class ManyObjectsSink implements Sink {
       }
       plan.prune()
       const result = await this.#carryOut(opened, plan, position, options)
-      await this.#writeIndex(opened, options.signal)
+      await this.#writeIndex(opened, options.signal, { mayWait: true })
       return result
     })
   }
@@ -268,12 +268,17 @@ export class ManyObjectsSink implements Sink {
     opened.timer.unref()
   }
 
-  async #writeIndex(opened: Opened, signal: AbortSignal): Promise<void> {
+  /** `mayWait`: a position that alone is new is written as seldom as after progress. */
+  async #writeIndex(opened: Opened, signal: AbortSignal, { mayWait = false } = {}): Promise<void> {
     const { position, published, known, refused, index, writer } = opened
     if (position === undefined || published === undefined) return
     const { configHash } = this.#options
     const { keys, bytes } = this.#plan(opened).totals(refused)
     const state = { position, published, configHash, rest: restText(known, refused) }
+    if (mayWait && index.ageMs < PROGRESS_MS && index.tells(state)) return
+    // What was to be written later is in it.
+    clearTimeout(opened.timer)
+    opened.timer = undefined
     const data = { keys: String(keys), bytes: String(bytes), keyErrors: String(refused.size) }
     await index.write(writer, state, data, signal)
   }
