@@ -12,7 +12,7 @@ import { eventually } from './wait.ts'
 const ROOT = join(import.meta.dirname, '../..')
 const RBAC = join(ROOT, 'docs/examples/operator/rbac.yaml')
 export const OPERATOR_USER = 'operator'
-const OPERATOR_NAMESPACE = 'etcd-mirror'
+export const OPERATOR_NAMESPACE = 'etcd-mirror'
 
 const never = new AbortController().signal
 let count = 0
