@@ -60,7 +60,7 @@ async function buildCommand() {
     // A third less to read at every start and to carry in every image. Names stay, for stacks in bug reports.
     minifyWhitespace: true,
     minifySyntax: true,
-    plugins: [onlyKubeconfig],
+    plugins: [onlyKubeconfig, noBodies],
     logLevel: 'error',
     metafile: true,
   }
@@ -78,14 +78,14 @@ async function buildCommand() {
     splitting: true,
     define: { __VERSION__: JSON.stringify(version) },
   })
-  // Runs in a thread: it is found by its name.
-  const worker = await bundle({
+  // Run in threads: they are found by their names.
+  const workers = await bundle({
     ...common,
-    entryPoints: ['src/targets/render/template-worker.ts'],
-    outfile: join(dist, 'bin/template-worker.js'),
+    entryPoints: ['src/targets/render/template-worker.ts', 'src/targets/render/render-worker.ts'],
+    outdir: join(dist, 'bin'),
   })
   chmodSync(join(dist, 'bin/etcd-mirror.js'), 0o755)
-  return { inputs: { ...command.metafile.inputs, ...worker.metafile.inputs } }
+  return { inputs: { ...command.metafile.inputs, ...workers.metafile.inputs } }
 }
 
 /**
@@ -101,6 +101,15 @@ const onlyKubeconfig = {
       const isOfClient = resolveDir.startsWith(client) && path.endsWith('.js')
       return isOfClient ? { path: join(resolveDir, path), sideEffects: false } : undefined
     })
+  },
+}
+
+/** No endpoint reads a body: what express would parse some with, and half a megabyte of character sets for it, stays out. */
+const noBodies = {
+  name: 'no-bodies',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^body-parser$/ }, ({ path }) => ({ path, namespace: 'nothing' }))
+    onLoad({ filter: /.*/, namespace: 'nothing' }, () => ({ contents: '' }))
   },
 }
 

@@ -6,6 +6,7 @@ import { Mirror } from '../mirror/mirror.ts'
 import type { Seed } from '../mirror/mirror-options.ts'
 import { seedSource } from '../targets/files/seed-source.ts'
 import type { HookContext } from '../targets/hooks/hook-context.ts'
+import type { RenderPool } from '../targets/render/render-pool.ts'
 import type { AllowedKind } from '../util/allowed-kind.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
@@ -22,6 +23,8 @@ export interface MirrorContext {
   readonly kube: Pick<KubeAccess, 'connect'>
   /** What the target `objects` may write. */
   readonly allowKinds: readonly AllowedKind[]
+  /** Where templates of objects are rendered. */
+  readonly renderPool: RenderPool
 }
 
 export interface MirrorWiring {

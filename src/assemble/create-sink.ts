@@ -9,6 +9,7 @@ import { HookSet } from '../targets/hooks/hook-set.ts'
 import type { DataObjectTarget } from '../targets/objects/data-object.ts'
 import type { EtcdKeysTargetOptions, ObjectsTargetOptions } from '../targets/objects/options.ts'
 import type { ObjectSinkOptions } from '../targets/objects/target-session.ts'
+import type { RenderPool } from '../targets/render/render-pool.ts'
 import { commandChecks } from '../targets/validate/command-checks.ts'
 import type { AllowedKind } from '../util/allowed-kind.ts'
 import type { Clock } from '../util/clock.ts'
@@ -26,6 +27,8 @@ export interface SinkContext {
   readonly metrics: Metrics
   readonly kube: Pick<KubeAccess, 'connect'>
   readonly allowKinds: readonly AllowedKind[]
+  /** Where templates of objects are rendered. */
+  readonly renderPool: RenderPool
   /** See `HookContext`. */
   readonly onHookResult: HookContext['onResult']
 }
@@ -38,7 +41,7 @@ export function createSink(config: MirrorConfig, context: SinkContext): Sink {
   if ('configMap' in target) return dataObjectSink(options, { kind: 'ConfigMap', options: target.configMap })
   if ('secret' in target) return dataObjectSink(options, { kind: 'Secret', options: target.secret })
   if ('etcdKeys' in target) return etcdKeysSink(options, target.etcdKeys)
-  return objectsSink(options, target.objects, context.allowKinds)
+  return objectsSink(options, target.objects, context)
 }
 
 function fileSink(
@@ -46,12 +49,14 @@ function fileSink(
   options: FilesTargetOptions,
   { version, logger, clock, metrics, onHookResult: onResult }: SinkContext,
 ): Sink {
-  const projection = filesProjection({ prefix }, options)
   const { root, hooks: directory } = layoutOf(options.root)
   const shared = { files: new FileSystem(), logger, clock }
   const context = { ...shared, mirror: name, root, directory, metrics, onResult }
   const hooks = new HookSet(options.hooks, context, commandChecks(options.validate))
-  return createFileSink({ ...shared, options, mirrorName: name, prefix, configHash, projection, hooks, version })
+  return lazySink(async () => {
+    const projection = await filesProjection({ prefix }, options)
+    return createFileSink({ ...shared, options, mirrorName: name, prefix, configHash, projection, hooks, version })
+  })
 }
 
 function objectSinkOptions({ name, prefix, configHash }: MirrorConfig, context: SinkContext): ObjectSinkOptions {
@@ -77,14 +82,18 @@ function etcdKeysSink(options: ObjectSinkOptions, { deletionPolicy }: EtcdKeysTa
   })
 }
 
-function objectsSink(sink: ObjectSinkOptions, options: ObjectsTargetOptions, allowKinds: readonly AllowedKind[]): Sink {
+function objectsSink(
+  sink: ObjectSinkOptions,
+  options: ObjectsTargetOptions,
+  { allowKinds, renderPool }: SinkContext,
+): Sink {
   return lazySink(async () => {
     const [{ ManyObjectsSink }, { TemplateProjection }] = await Promise.all([
       import('../targets/objects/many-objects-sink.ts'),
       import('../targets/objects/template-projection.ts'),
     ])
     const { mirrorName: mirror, prefix } = sink
-    const projection = new TemplateProjection({ options, mirror, prefixLength: prefix.length, allowKinds })
+    const projection = new TemplateProjection({ options, mirror, prefixLength: prefix.length, allowKinds, renderPool })
     return new ManyObjectsSink({ ...sink, target: 'objects', deletionPolicy: options.deletionPolicy, projection })
   })
 }

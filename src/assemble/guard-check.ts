@@ -3,17 +3,29 @@ import type { KeyValue } from '../etcd/key-value.ts'
 import { GuardError } from '../mirror/guard-error.ts'
 import { Guards } from '../mirror/guards.ts'
 import type { Totals } from '../mirror/sink.ts'
+import type { Position } from '../replication/position.ts'
 import type { CopyComparison } from '../targets/files/compare-copy.ts'
-import type { PublishedCopy } from '../targets/files/published-copy.ts'
 import { systemClock } from '../util/clock.ts'
+
+/** What guards need to know of what stands in a target. */
+export interface CopyFacts {
+  /** The revision that consumers see it under; 0 = it is the fallback of `seedFrom`. */
+  readonly revision: number
+  /** It equals the prefix at this position; undefined = not known. */
+  readonly position: Position | undefined
+  /** Keys of the copy; undefined = not known. */
+  readonly keys: number | undefined
+  /** Whether it was made with the configuration of now. */
+  readonly isSameConfig: boolean
+}
 
 /** What the guards of a mirror would say to a complete state, without a mirror that runs. */
 export class GuardCheck {
   readonly #guards: Guards
-  readonly #copy: PublishedCopy | undefined
+  readonly #copy: CopyFacts | undefined
   #held: GuardError | undefined
 
-  constructor({ limits, safety }: Pick<MirrorConfig, 'limits' | 'safety'>, copy: PublishedCopy | undefined) {
+  constructor({ limits, safety }: Pick<MirrorConfig, 'limits' | 'safety'>, copy: CopyFacts | undefined) {
     this.#guards = new Guards(limits, safety, systemClock)
     this.#copy = copy
   }

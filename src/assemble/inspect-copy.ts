@@ -8,11 +8,11 @@ import type { Position } from '../replication/position.ts'
 import { isCompleteVersion, readServerVersion } from '../replication/server-version.ts'
 import { type Snapshot, takeSnapshot } from '../replication/snapshot.ts'
 import { StoreResetError } from '../replication/store-reset-error.ts'
-import { type CopyComparison, compareCopy } from '../targets/files/compare-copy.ts'
-import type { FilesTargetOptions } from '../targets/files/options.ts'
-import { lookAtPublishedCopy, type PublishedCopy } from '../targets/files/published-copy.ts'
-import { filesProjection } from './files-projection.ts'
-import { GuardCheck } from './guard-check.ts'
+import type { CopyComparison } from '../targets/files/compare-copy.ts'
+import type { PublishedCopy } from '../targets/files/published-copy.ts'
+import type { JudgeFile } from './files-projection.ts'
+import { type CopyFacts, GuardCheck } from './guard-check.ts'
+import { type CopyLook, type LookContext, lookAtCopy } from './look-at-copy.ts'
 
 /** What a copy was compared with, and why that. */
 export interface ComparedWith {
@@ -25,13 +25,12 @@ export interface ComparedWith {
   readonly basis: 'Head' | 'Published' | 'HeadAfterCompaction' | 'OtherStore'
 }
 
-/** A mirror whose copy is files. */
-export type FilesMirror = MirrorConfig & { readonly target: { readonly files: FilesTargetOptions } }
-
 export interface CopyInspection extends CopyComparison {
-  readonly mirror: FilesMirror
+  readonly mirror: MirrorConfig
   /** What consumers see; undefined = nothing is published. */
-  readonly copy: PublishedCopy | undefined
+  readonly copy: CopyFacts | undefined
+  /** The same, as files. */
+  readonly tree: PublishedCopy | undefined
   readonly with: ComparedWith
   /** Differences that etcd may have made since the copy: nobody can tell after a compaction. */
   readonly unjudged: number
@@ -41,12 +40,11 @@ export interface CopyInspection extends CopyComparison {
   readonly isSettled: boolean
 }
 
-export interface InspectOptions {
+export interface InspectOptions extends LookContext {
   readonly rpc: EtcdRpc
   readonly version: 'Head' | 'Published'
-  /** Keep what should stand in each differing path. Default: its size alone. */
+  /** Keep what should stand in each differing path of a tree. Default: its size alone. */
   readonly keepBytes?: boolean
-  readonly signal: AbortSignal
 }
 
 /** A mirror that publishes all the time, and a store that is compacted all the time, are not waited for. */
@@ -56,53 +54,53 @@ const TRIES = 5
  * Compares what consumers of a mirror see with etcd. Writes nothing and needs no lock, so that it can be done beside the
  * running process. Throws the errors of `EtcdRpc` and `SinkError` when the copy cannot be read.
  */
-export async function inspectCopy(mirror: FilesMirror, options: InspectOptions): Promise<CopyInspection> {
+export async function inspectCopy(mirror: MirrorConfig, options: InspectOptions): Promise<CopyInspection> {
   for (let attempt = 1; ; attempt++) {
-    const copy = lookAt(mirror)
+    const look = await lookAtCopy(mirror, options)
     try {
-      const inspection = await inspect(mirror, copy, options)
+      const inspection = await inspect(mirror, look, options)
       if (inspection.isSettled || attempt === TRIES) return inspection
     } catch (error) {
-      const reason = retriedFor(error, mirror, copy)
+      const reason = await retriedFor(error, mirror, look)
       if (reason === undefined || attempt === TRIES) throw reason ?? error
     }
   }
 }
 
 /** undefined = another try would not help. */
-function retriedFor(error: unknown, mirror: FilesMirror, copy: PublishedCopy | undefined): Error | undefined {
+async function retriedFor(error: unknown, { target }: MirrorConfig, look: CopyLook): Promise<Error | undefined> {
   if (error instanceof CompactedError) return error
-  if (!(error instanceof SinkError) || isSame(copy, lookAt(mirror))) return undefined
-  const { root } = mirror.target.files
+  if (!(error instanceof SinkError) || !('files' in target) || (await look.isSame())) return undefined
+  const { root } = target.files
   return new SinkError('TargetBusy', root, `Cannot compare ${root}: the copy changes faster than it can be read`)
 }
 
 async function inspect(
-  mirror: FilesMirror,
-  copy: PublishedCopy | undefined,
+  mirror: MirrorConfig,
+  look: CopyLook,
   { rpc, version, signal, keepBytes = false }: InspectOptions,
 ): Promise<CopyInspection> {
   const { prefix } = mirror
-  const { files } = mirror.target
+  const { copy, tree } = look
   const basis = version === 'Head' ? HEAD : await publishedOf(copy, prefix, rpc, signal)
   const snapshot = await takeSnapshot(rpc, prefix, { signal, revision: basis.revision })
   const guard = new GuardCheck(mirror, copy)
   const pages = guard.watch(new KeySelection(prefix, mirror.keys).ofPages(snapshot.pages))
-  const position = positionOf(snapshot, copy)
-  const projection = filesProjection(mirror, files, (judge) => guard.note(judge))
-  const options = { copy, target: files, prefix, projection, pages, position, keepBytes, signal }
-  const comparison = await guard.compared(() => compareCopy(options))
+  const judged: JudgeFile = (judge) => guard.note(judge)
+  const state = { pages, position: positionOf(snapshot, copy), keepBytes, judged, signal }
+  const comparison = await guard.compared(() => look.compare(state))
   guard.judge(comparison.totals, snapshot.revision)
-  const judged = basis.basis === 'HeadAfterCompaction' ? judgeable(comparison, copy) : comparison.differences
+  const differences = basis.basis === 'HeadAfterCompaction' ? judgeable(comparison, copy) : comparison.differences
   return {
     ...comparison,
     mirror,
     copy,
+    tree,
     with: { revision: snapshot.revision, basis: basis.basis },
-    differences: judged,
-    unjudged: comparison.differences.length - judged.length,
+    differences,
+    unjudged: comparison.differences.length - differences.length,
     guard,
-    isSettled: comparison.differences.length === 0 || isSame(copy, lookAt(mirror)),
+    isSettled: comparison.differences.length === 0 || (await look.isSame()),
   }
 }
 
@@ -114,7 +112,7 @@ interface Basis {
 const HEAD: Basis = { revision: undefined, basis: 'Head' }
 
 async function publishedOf(
-  copy: PublishedCopy | undefined,
+  copy: CopyFacts | undefined,
   prefix: Buffer,
   rpc: EtcdRpc,
   signal: AbortSignal,
@@ -133,21 +131,12 @@ async function publishedOf(
 }
 
 /** What was put after the copy differs rightly; what etcd does not hold any more may have been deleted after it. */
-function judgeable({ differences }: CopyComparison, copy: PublishedCopy | undefined) {
+function judgeable({ differences }: CopyComparison, copy: CopyFacts | undefined) {
   const applied = copy?.position?.revision ?? 0
   return differences.filter(({ modRevision = Number.POSITIVE_INFINITY }) => modRevision <= applied)
 }
 
-function isSame(before: PublishedCopy | undefined, after: PublishedCopy | undefined): boolean {
-  return before?.directory === after?.directory && before?.revision === after?.revision
-}
-
-function positionOf({ header, revision, count }: Snapshot, copy: PublishedCopy | undefined): Position {
+function positionOf({ header, revision, count }: Snapshot, copy: CopyFacts | undefined): Position {
   const { clusterId, raftTerm } = header
   return { epoch: copy?.position?.epoch ?? 0, clusterId, revision, raftTerm, keyCount: count, anchor: undefined }
-}
-
-function lookAt({ name, configHash, target }: FilesMirror): PublishedCopy | undefined {
-  const { root, layout } = target.files
-  return lookAtPublishedCopy({ root, layout, mirrorName: name, configHash })
 }

@@ -1,7 +1,7 @@
 import type { Sink } from '../mirror/sink.ts'
 
 /** A sink whose code is loaded when it is opened first: what only it needs costs other mirrors nothing. */
-export function lazySink(load: () => Promise<Sink>): Sink {
+export function lazySink(load: () => Promise<Sink>): Required<Sink> {
   let loaded: Sink | undefined
   const opened = (): Sink => {
     if (loaded === undefined) throw new Error('Cannot use the target: it was never opened')
@@ -18,6 +18,7 @@ export function lazySink(load: () => Promise<Sink>): Sink {
     advance: async (position, options) => await opened().advance(position, options),
     verify: async (options) => await opened().verify(options),
     fault: () => loaded?.fault?.(),
+    told: async (options) => await loaded?.told?.(options),
     close: async () => await loaded?.close(),
   }
 }

@@ -87,29 +87,20 @@ export class Reloader {
 
   /** Runs until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    using watcher = new ConfigWatcher({ onChange: () => this.#wake.notify(), logger: this.#options.logger })
+    const { clock, logger } = this.#options
+    using watcher = new ConfigWatcher({ onChange: () => this.#wake.notify(), logger })
     let seen = this.#wake.version
     while (!signal.aborted) {
       try {
         const isNew = await watcher.watch(this.#paths)
-        if (!isNew) await this.#woken(seen, signal)
+        if (!isNew) await this.#wake.waitAtMost(POLL_MS, seen, { clock, signal })
         seen = this.#wake.version
         await this.#turn(signal)
       } catch (err) {
         if (signal.aborted) return
-        this.#options.logger.error({ err }, 'reload failed unexpectedly')
-        await this.#options.clock.sleep(POLL_MS, signal).catch(() => undefined)
+        logger.error({ err }, 'reload failed unexpectedly')
+        await clock.sleep(POLL_MS, signal).catch(() => undefined)
       }
-    }
-  }
-
-  async #woken(seen: number, signal: AbortSignal): Promise<void> {
-    const waited = new AbortController()
-    const either = AbortSignal.any([signal, waited.signal])
-    try {
-      await Promise.race([this.#wake.wait(seen, either), this.#options.clock.sleep(POLL_MS, either)])
-    } finally {
-      waited.abort()
     }
   }
 

@@ -8,6 +8,7 @@ import type { MirrorStatus } from '../mirror/mirror-status.ts'
 import { Supervisor } from '../mirror/supervisor.ts'
 import { HealthRegistry } from '../observe/health-registry.ts'
 import type { MetricsRegistry } from '../observe/metrics-registry.ts'
+import { RenderPool } from '../targets/render/render-pool.ts'
 import { allOf } from '../util/all-of.ts'
 import type { AllowedKind } from '../util/allowed-kind.ts'
 import type { Clock } from '../util/clock.ts'
@@ -55,6 +56,7 @@ export class RunningProcess implements Disposable {
   readonly #copies: AcceptedCopies
   readonly #kube: KubeAccess
   readonly #compaction: AutoCompaction
+  readonly #renderPool: RenderPool
   #units = new Map<string, RegisteredUnit>()
   #config: LoadedConfig
   #clients: ClientPool
@@ -76,6 +78,7 @@ export class RunningProcess implements Disposable {
     this.#copies = new AcceptedCopies(this.#accepted(), options.logger)
     this.#kube = new KubeAccess({ ...options, metrics: options.metrics.metrics })
     this.#clients = this.#clientPool(config)
+    this.#renderPool = new RenderPool({ clock: options.clock })
     this.#compaction = new AutoCompaction({
       ...options,
       metrics: options.metrics.metrics,
@@ -161,6 +164,7 @@ export class RunningProcess implements Disposable {
   /** Ends every call to etcd and to Kubernetes. */
   [Symbol.dispose](): void {
     void this.#kube.close()
+    this.#renderPool.close()
     this.#clients.close()
   }
 
@@ -190,11 +194,12 @@ export class RunningProcess implements Disposable {
 
   #add(config: MirrorConfig, before?: MirrorUnit): void {
     const { logger, clock, version, metrics, allowKinds = [] } = this.#options
+    const renderPool = this.#renderPool
     const unit = new MirrorUnit({
       config,
       etcd: this.#config.etcd,
       client: this.#clients.lease(),
-      context: { logger, clock, version, metrics: metrics.metrics, kube: this.#kube, allowKinds },
+      context: { logger, clock, version, metrics: metrics.metrics, kube: this.#kube, allowKinds, renderPool },
       before,
       onOpened: (root) => this.#copies.opened(root),
     })

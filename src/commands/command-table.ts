@@ -47,7 +47,7 @@ export const COMMANDS = {
   diff: {
     summary: 'show what the next publish would change',
     description:
-      'Compares what stands below each root with what etcd holds now, byte by byte: paths and sizes, values only with --show-values. Copies that are no files are left out, with a warning. Writes nothing, and may run beside the mirror.',
+      'Compares what each mirror has published with what etcd holds now, byte by byte: paths and sizes, values only with --show-values, of files. Of Kubernetes targets, names and sizes of data keys or objects; objects needs --allow-kinds as run has it. Says what guards, render and validate would hold; programs and requests (hooks, commands of validate) are named, not run. Writes nothing, and may run beside the mirror.',
     examples: [
       { command: 'etcd-mirror diff', meaning: 'every mirror of mirror.yaml' },
       { command: 'etcd-mirror diff --mirror app --show-values', meaning: 'one mirror, with a unified diff of values' },
@@ -61,7 +61,7 @@ export const COMMANDS = {
   verify: {
     summary: 'compare each copy with etcd at the revision it was published for',
     description:
-      'Reads etcd at the revision of the copy and compares byte by byte: what differs was changed by somebody, or was lost. When etcd has compacted that revision the copy is compared with what etcd holds now, which is said; keys that changed since do not count then. Copies that are no files are left out, with a warning. Writes nothing, and may run beside the mirror, which repairs what differs at SIGHUP or within verifyEvery.',
+      'Reads etcd at the revision of the copy and compares byte by byte: what differs was changed by somebody, or was lost. When etcd has compacted that revision the copy is compared with what etcd holds now, which is said; keys that changed since do not count then. etcdKeys and objects have no revision to compare with: they are left out, with a warning. Writes nothing, and may run beside the mirror, which repairs what differs at SIGHUP or within verifyEvery.',
     examples: [
       { command: 'etcd-mirror verify', meaning: 'every mirror of mirror.yaml' },
       { command: 'etcd-mirror verify --mirror app --json', meaning: 'one mirror, for scripts' },

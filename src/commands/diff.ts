@@ -1,4 +1,5 @@
 import type { CopyInspection } from '../assemble/inspect-copy.ts'
+import { targetPlace } from '../config/target-options.ts'
 import { commandChecks } from '../targets/validate/command-checks.ts'
 import type { CommandContext } from './command-context.ts'
 import { differenceLine, pathWidth } from './difference-line.ts'
@@ -18,7 +19,7 @@ export async function diff(flags: DiffFlags, context: CommandContext): Promise<n
   const palette = paletteFor(stdout, env)
   const documents: unknown[] = []
   let code: number = EXIT_CODES.done
-  const options = { version: 'Head', keepBytes: flags.showValues } as const
+  const options = { version: 'Head', keepBytes: flags.showValues, allowKinds: flags.allowKinds } as const
   for await (const inspection of inspectMirrors(flags, options, context)) {
     if (inspection.differences.length > 0) code = EXIT_CODES.different
     else if (inspection.guard.held && code === EXIT_CODES.done) code = EXIT_CODES.held
@@ -34,7 +35,8 @@ function* report(inspection: CopyInspection, flags: DiffFlags, palette: Palette)
   yield heading(inspection, palette)
   yield* changes(inspection, flags, palette)
   if (guard.held?.code !== 'RenderFailed') yield `  ${summary(inspection)}`
-  if (keyErrors.count > 0) yield palette.warn(`  ${keyErrors.count} keys have no path and would not be published`)
+  if (keyErrors.count > 0)
+    yield palette.warn(`  ${keyErrors.count} keys have no place in the target and would not be published`)
   const unasked = checksNotRun(inspection)
   if (unasked.length > 0) yield palette.faint(`  not run here, and may refuse it: ${unasked.join(', ')}`)
   if (guard.held) yield palette.bad(`  held (${guard.held.code}): ${guard.held.message} (${guard.held.hint})`)
@@ -45,24 +47,27 @@ function* report(inspection: CopyInspection, flags: DiffFlags, palette: Palette)
 
 /** Programs and requests, which need a staged tree. */
 function checksNotRun({ mirror, differences }: CopyInspection): readonly string[] {
+  if (!('files' in mirror.target) || differences.length === 0) return []
   const { validate, hooks } = mirror.target.files
-  if (differences.length === 0) return []
   const vetoing = hooks.filter(({ phase }) => phase === 'BeforePublish')
   return [...commandChecks(validate).map(({ name }) => name), ...vetoing.map(({ name }) => `the hook ${name}`)]
 }
 
 function heading({ mirror, copy, with: { revision } }: CopyInspection, { strong }: Palette): string {
-  const { root } = mirror.target.files
   const published = copy === undefined ? 'nothing published' : `published revision ${copy.revision}`
-  return `${strong(`mirror ${mirror.name}`)}  ${root}: ${published}, etcd at ${revision}`
+  return `${strong(`mirror ${mirror.name}`)}  ${targetPlace(mirror.target)}: ${published}, etcd at ${revision}`
 }
 
-function* changes({ differences, copy }: CopyInspection, flags: DiffFlags, palette: Palette): Generator<string> {
+function* changes(
+  { differences, mirror, tree }: CopyInspection,
+  flags: DiffFlags,
+  palette: Palette,
+): Generator<string> {
   const width = pathWidth(differences)
   for (const difference of differences) {
     yield `  ${differenceLine(difference, width, palette)}`
-    if (!flags.showValues) continue
-    for (const line of valueDiff(difference, copy)) yield `    ${painted(line, palette)}`
+    if (!flags.showValues || !('files' in mirror.target)) continue
+    for (const line of valueDiff(difference, tree)) yield `    ${painted(line, palette)}`
   }
 }
 
@@ -75,6 +80,6 @@ function painted(line: string, { good, bad, faint }: Palette): string {
 function summary({ differences, totals }: CopyInspection): string {
   if (differences.length === 0) return `nothing would change: ${totals.keys} keys`
   const count = (...kinds: string[]) => differences.filter(({ kind }) => kinds.includes(kind)).length
-  const changed = count('changed', 'mode', 'type')
+  const changed = count('changed', 'mode', 'type', 'metadata')
   return `${count('added')} to add, ${changed} to change, ${count('removed')} to remove; then ${totals.keys} keys`
 }

@@ -29,6 +29,8 @@ function shown({ kind, before, after }: CopyDifference, palette: Palette): Shown
       return { mark: '~', paint: palette.warn, detail: `${size(before)} → ${size(after)}` }
     case 'mode':
       return { mark: 'm', paint: palette.warn, detail: `${octal(before)} → ${octal(after)}` }
+    case 'metadata':
+      return { mark: 'm', paint: palette.warn, detail: 'labels or annotations' }
     case 'type':
       return { mark: '!', paint: palette.bad, detail: 'not a file, such as a link' }
   }

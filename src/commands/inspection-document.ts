@@ -1,11 +1,13 @@
 import type { CopyInspection } from '../assemble/inspect-copy.ts'
+import { targetPlace, targetRoot } from '../config/target-options.ts'
 
 /** One mirror in the output of `diff --json` and `verify --json`: stable names, no values, null = not known. */
 export function inspectionDocument(inspection: CopyInspection) {
   const { mirror, copy, differences, unjudged, keyErrors, totals, guard, isSettled } = inspection
   return {
     name: mirror.name,
-    root: mirror.target.files.root,
+    target: targetPlace(mirror.target),
+    root: targetRoot(mirror.target) ?? null,
     publishedRevision: copy?.revision ?? null,
     comparedWith: inspection.with,
     keys: totals.keys,

@@ -1,29 +1,29 @@
 import { accessSync, constants, existsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { inspectCopy } from '../assemble/inspect-copy.ts'
+import { type InspectOptions, inspectCopy } from '../assemble/inspect-copy.ts'
 import type { LoadedConfig } from '../config/load-config.ts'
+import { targetRoot } from '../config/target-options.ts'
 import { EtcdClient } from '../etcd/etcd-client.ts'
 import type { Logger } from '../util/logger.ts'
 import { EXIT_CODES } from './exit-code.ts'
-import { isFilesMirror } from './inspect-mirrors.ts'
 
 /**
  * What `run` would do first: logs, for each mirror, what its first publish would change, whether a guard would hold it
  * and whether its root can be written. Writes nothing. Throws what keeps it from etcd or from reading a root.
  */
-export async function runDry(config: LoadedConfig, signal: AbortSignal, logger: Logger): Promise<number> {
+export async function runDry(
+  config: LoadedConfig,
+  look: Omit<InspectOptions, 'rpc' | 'version'>,
+  logger: Logger,
+): Promise<number> {
   const client = await EtcdClient.open(config.etcd)
   let code: number = EXIT_CODES.done
   try {
     for (const mirror of config.process.mirrors) {
-      if (!isFilesMirror(mirror)) {
-        logger.warn({ mirror: mirror.name }, 'what would be published is told of files only')
-        continue
-      }
       const { differences, totals, keyErrors, guard, ...inspection } = await inspectCopy(mirror, {
+        ...look,
         rpc: client,
         version: 'Head',
-        signal,
       })
       const fields = { mirror: mirror.name, revision: inspection.with.revision, ...totals, keyErrors: keyErrors.count }
       const count = (kind: string) => differences.filter((difference) => difference.kind === kind).length
@@ -34,8 +34,9 @@ export async function runDry(config: LoadedConfig, signal: AbortSignal, logger: 
         logger.error({ mirror: mirror.name, err: guard.held }, 'a guard would hold the copy')
         code = EXIT_CODES.held
       }
-      if (!isWritable(mirror.target.files.root)) {
-        logger.error({ mirror: mirror.name, root: mirror.target.files.root }, 'the root cannot be written')
+      const root = targetRoot(mirror.target)
+      if (root !== undefined && !isWritable(root)) {
+        logger.error({ mirror: mirror.name, root }, 'the root cannot be written')
         code = EXIT_CODES.target
       }
     }

@@ -24,6 +24,8 @@ export interface InspectFlags extends CheckFlags {
 
 /** What `diff` is told by flags and their variables. */
 export interface DiffFlags extends InspectFlags {
+  /** What the target `objects` may write. */
+  readonly allowKinds: readonly AllowedKind[]
   readonly showValues: boolean
 }
 

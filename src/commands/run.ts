@@ -1,3 +1,4 @@
+import { KubeAccess } from '../assemble/kube-access.ts'
 import { Reloader } from '../assemble/reloader.ts'
 import { RunningProcess } from '../assemble/running-process.ts'
 import { type StartConfig, startConfig } from '../assemble/start-config.ts'
@@ -9,11 +10,12 @@ import { type HttpServer, startHttpServer } from '../server/http-server.ts'
 import { SeedHealthTracker } from '../server/seed-health-tracker.ts'
 import { systemClock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
+import { noMetrics } from '../util/metrics.ts'
 import type { CommandContext } from './command-context.ts'
 import { drainable } from './drainable.ts'
 import { EXIT_CODES } from './exit-code.ts'
+import { keepHeapSmall } from './keep-heap-small.ts'
 import { ProgressBar } from './progress-bar.ts'
-import { runDry } from './run-dry.ts'
 import type { RunFlags } from './run-flags.ts'
 import { runOnce } from './run-once.ts'
 
@@ -36,15 +38,22 @@ export async function run(flags: RunFlags, context: CommandContext): Promise<num
   return EXIT_CODES.done
 }
 
-async function dryRun(flags: RunFlags, { env, signal }: CommandContext, logger: Logger): Promise<number> {
+async function dryRun(flags: RunFlags, { env, signal, version }: CommandContext, logger: Logger): Promise<number> {
+  const { runDry } = await import('./run-dry.ts')
   const { config } = await startConfig({ flags, env, signal }, logger)
   for (const warning of [...flags.warnings, ...config.warnings]) logger.warn({ warning }, 'configuration')
-  return await runDry(config, signal, logger)
+  const kube = new KubeAccess({ env, version, clock: systemClock, metrics: noMetrics })
+  try {
+    return await runDry(config, { kube, allowKinds: flags.allowKinds, signal }, logger)
+  } finally {
+    await kube.close()
+  }
 }
 
 async function mirror(flags: RunFlags, context: CommandContext, logger: Logger, bar: ProgressBar): Promise<void> {
   const { env, signal, version } = context
   const { allowKinds } = flags
+  keepHeapSmall('Reading')
   const start = await startConfig({ flags, env, signal }, logger)
   for (const warning of [...flags.warnings, ...start.config.warnings]) logger.warn({ warning }, 'configuration')
   const metrics = createMetrics()
@@ -87,6 +96,8 @@ async function serve(options: ServeOptions): Promise<void> {
     if (start.config.etcd.allowDelayedStart === false) await requireEtcd(running, signal)
     context.onHangup(() => reloader.reloadAndResync())
     const ended = Promise.all([running.run(signal, { compacts: true }), reloader.run(signal)])
+    const follow = () => keepHeapSmall('Following')
+    void running.synced().then(follow, follow)
     await drainable(ended, flags.shutdownGraceMs, signal, logger)
   } finally {
     await server.close()

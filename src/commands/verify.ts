@@ -1,4 +1,5 @@
 import type { CopyInspection } from '../assemble/inspect-copy.ts'
+import { targetPlace } from '../config/target-options.ts'
 import type { CommandContext } from './command-context.ts'
 import { differenceLine, pathWidth } from './difference-line.ts'
 import { EXIT_CODES } from './exit-code.ts'
@@ -19,7 +20,7 @@ export async function verify(flags: InspectFlags, context: CommandContext): Prom
   const palette = paletteFor(stdout, env)
   const documents: unknown[] = []
   let code: number = EXIT_CODES.done
-  for await (const inspection of inspectMirrors(flags, { version: 'Published' }, context)) {
+  for await (const inspection of inspectMirrors(flags, { version: 'Published', allowKinds: [] }, context)) {
     code = code === EXIT_CODES.done ? codeOf(inspection) : code
     if (flags.json) documents.push(inspectionDocument(inspection))
     else for (const line of report(inspection, palette)) stdout.write(`${line}\n`)
@@ -39,7 +40,7 @@ function* report(inspection: CopyInspection, palette: Palette): Generator<string
   const { mirror, copy, differences, guard, isSettled } = inspection
   const subject = `mirror ${mirror.name}`
   if (copy === undefined) {
-    yield `${palette.bad('error')}    ${subject}: nothing is published below ${mirror.target.files.root}`
+    yield `${palette.bad('error')}    ${subject}: nothing is published ${'files' in mirror.target ? 'below' : 'as'} ${targetPlace(mirror.target)}`
     return
   }
   yield* noteBasis(inspection, palette)

@@ -177,13 +177,8 @@ export class Compactor {
   async #untilDue(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options
     while (!signal.aborted && clock.monotonic() < this.#dueMs) {
-      const done = new AbortController()
-      const either = AbortSignal.any([signal, done.signal])
       const waitMs = Math.min(this.#dueMs - clock.monotonic(), MAX_TIMER_MS)
-      await Promise.race([this.#wake.wait(this.#wake.version, either), clock.sleep(waitMs, either)]).catch(
-        () => undefined,
-      )
-      done.abort()
+      await this.#wake.waitAtMost(waitMs, this.#wake.version, { clock, signal }).catch(() => undefined)
     }
   }
 }

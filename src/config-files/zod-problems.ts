@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { didYouMean, nearestName } from '../util/suggest.ts'
 import type { Findings } from './findings.ts'
-import { childSchema, type JsonSchema, jsonSchemaOf } from './json-schema.ts'
+import { childSchema, type JsonSchema, jsonSchemaOf, placesOf } from './json-schema.ts'
 import type { YamlFile, YamlPath } from './yaml-file.ts'
 
 /**
@@ -51,7 +51,8 @@ function faultsOf(issues: readonly Issue[], schema: () => JsonSchema): Fault[] {
     const known = Object.keys(parent.reduce(childSchema, schema()).properties ?? {})
     told.add(formatPath(parent))
     for (const key of issue.keys) {
-      faults.push({ path: [...parent, key], message: `unknown key${didYouMean(key, known)}`, isKey: true })
+      const advice = didYouMean(key, known) || rightPlace(key, schema())
+      faults.push({ path: [...parent, key], message: `unknown key${advice}`, isKey: true })
       told.add(formatPath([...parent, nearestName(key, known) ?? key]))
     }
   }
@@ -62,6 +63,12 @@ function faultsOf(issues: readonly Issue[], schema: () => JsonSchema): Fault[] {
     faults.push({ path, message: issue.message, isKey: false })
   }
   return faults
+}
+
+/** `, it belongs to x.y` for a key that stands in the wrong place, when there is one right place for it. */
+function rightPlace(key: string, schema: JsonSchema): string {
+  const [place, ...others] = placesOf(key, schema)
+  return place === undefined || place === '' || others.length > 0 ? '' : `, it belongs to ${place}`
 }
 
 function pathOf(issue: Issue): YamlPath {

@@ -1,10 +1,15 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { durationField } from '../mirror/options.ts'
+import { isDnsSubdomain } from '../targets/objects/metadata-faults.ts'
 
 /** etcd servers cut a client that pings more often. */
 const MIN_KEEPALIVE_MS = 5000
 
-const nameField = z.string().min(1).max(253)
+const nameField = z
+  .string()
+  .min(1)
+  .max(253)
+  .refine(isDnsSubdomain, 'must be a DNS subdomain: lower-case letters, digits, inner "-" and "."')
 
 const tlsSchema = z
   .strictObject({

@@ -4,9 +4,7 @@ import type { Findings } from '../config-files/findings.ts'
 import type { YamlFile } from '../config-files/yaml-file.ts'
 import { formatPath } from '../config-files/zod-problems.ts'
 import type { RenderOptions } from '../targets/render/options.ts'
-import { templateTextFault } from '../targets/render/template-text.ts'
 import type { ValidateOptions } from '../targets/validate/options.ts'
-import { parseText, SyntaxFault } from '../targets/validate/parse-text.ts'
 import type { ParsedMirror } from './mirror-file-schema.ts'
 
 /** Where a mirror was written. */
@@ -33,8 +31,7 @@ export async function withTemplates(
     if (template === undefined) render.push(entry)
     else {
       const text = await readBeside(template.source, ['render', item, 'template', 'source'], place, findings, signal)
-      const fault = text && templateTextFault(text.text)
-      if (text && fault) findings.problem({ file: text.path, path: '', ...fault })
+      if (text) await checkTemplate(text, findings)
       render.push({ template: { ...template, text: text?.text ?? '' } })
     }
   }
@@ -42,7 +39,7 @@ export async function withTemplates(
   for (const [item, rule] of target.files.validate.entries()) {
     const { schema } = rule
     const text = schema && (await readBeside(schema, ['validate', item, 'schema'], place, findings, signal))
-    validate.push(text ? { ...rule, schemaContent: schemaOf(text, findings) } : rule)
+    validate.push(text ? { ...rule, schemaContent: await schemaOf(text, findings) } : rule)
   }
   return { ...mirror, target: { files: { ...target.files, render, validate } } }
 }
@@ -73,8 +70,17 @@ async function readBeside(
   return void findings.problem({ file: source.file, ...source.placeOf(field), path: formatPath(field), message })
 }
 
+// What reads templates and schemas is loaded for those who have some.
+
+async function checkTemplate({ path, text }: NamedText, findings: Findings): Promise<void> {
+  const { templateTextFault } = await import('../targets/render/template-text.ts')
+  const fault = templateTextFault(text)
+  if (fault) findings.problem({ file: path, path: '', ...fault })
+}
+
 /** A boolean is a schema as well. */
-function schemaOf({ path, text }: NamedText, findings: Findings): unknown {
+async function schemaOf({ path, text }: NamedText, findings: Findings): Promise<unknown> {
+  const { parseText, SyntaxFault } = await import('../targets/validate/parse-text.ts')
   try {
     const schema = parseText(text, 'Yaml')
     if (typeof schema === 'boolean' || (typeof schema === 'object' && schema !== null)) return schema

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { mirrorFields, prefixFault } from '../mirror/options.ts'
 import { httpSchema } from '../server/options.ts'
 import { targetSchema } from './target-schema.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { DURATION_FORMS, MAX_TIMER_MS, parseDuration } from '../util/duration.ts'
 import { joinHostPort, parseHostPort } from '../util/host-port.ts'
 import { quoteAttempt } from '../util/quote-attempt.ts'

@@ -48,6 +48,15 @@ export interface ListPage {
   readonly resourceVersion: string
 }
 
+export interface WatchOptions {
+  /** What is known already. */
+  readonly resourceVersion: string
+  /** When the server ends it at the latest. */
+  readonly timeoutSeconds: number
+  /** The server has accepted it. */
+  readonly onOpen?: (() => void) | undefined
+}
+
 export interface WriteContext {
   readonly signal: AbortSignal
   readonly fieldManager: string
@@ -108,7 +117,7 @@ export class KubeClient {
   /** The lines of a watch as they come. Ends when the server ends it, which is often. */
   async *watch(
     query: ListQuery,
-    { resourceVersion, timeoutSeconds }: { readonly resourceVersion: string; readonly timeoutSeconds: number },
+    { resourceVersion, timeoutSeconds, onOpen }: WatchOptions,
     signal: AbortSignal,
   ): AsyncGenerator<string> {
     const path = listPath(query, {
@@ -122,6 +131,7 @@ export class KubeClient {
     const response = await this.#transport.request({ method: 'GET', path, signal, idleMs: 180_000 })
     try {
       if (response.statusCode !== 200) throw await failureOf(action, response)
+      onOpen?.()
       let rest = ''
       response.body.setEncoding('utf8')
       for await (const chunk of response.body) {

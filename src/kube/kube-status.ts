@@ -2,6 +2,11 @@ import { KubeError, type KubeErrorCause, type KubeErrorCode } from './kube-error
 
 /** Texts of the API of these kinds repeat what was sent: only the fields are passed on. */
 const QUOTES_VALUES: ReadonlySet<KubeErrorCode> = new Set(['KubeInvalid'])
+/** Somebody's rule about what an object may hold; what stands behind it repeats it, perhaps. */
+const ADMISSION =
+  /admission webhook "[^"]*" denied the request|ValidatingAdmissionPolicy '[^']*' with binding '[^']*' denied request/
+/** Of RBAC; a namespace that is going away and a quota are forbidden as well, and no role helps there. */
+const MISSING_RIGHT = /cannot \w+ resource/
 const MAX_TEXT = 500
 const MAX_CAUSES = 5
 
@@ -22,7 +27,7 @@ export function errorOfAnswer(action: string, { status, retryAfter, body }: Answ
     reason,
     causes,
     retryAfterMs: Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined,
-    ...hintOf(code, status),
+    ...hintOf(code, status, reason, message),
   })
 }
 
@@ -50,6 +55,7 @@ function statusOf(body: string): StatusBody {
 }
 
 function codeOf(status: number, reason: string, message: string): KubeErrorCode {
+  if (status === 403 && ADMISSION.test(message)) return 'KubeInvalid'
   if (status === 401 || status === 403) return 'KubeDenied'
   if (status === 404) return 'KubeNotFound'
   if (status === 409) return 'KubeConflict'
@@ -60,6 +66,11 @@ function codeOf(status: number, reason: string, message: string): KubeErrorCode 
   return status >= 500 || status === 408 ? 'KubeUnavailable' : 'KubeInvalid'
 }
 
+/** Of a path that the API does not serve at all it says nothing more. */
+function isUnserved(code: KubeErrorCode, reason: string): boolean {
+  return code === 'KubeNotFound' && reason === ''
+}
+
 function stateOf(
   code: KubeErrorCode,
   status: number,
@@ -68,16 +79,19 @@ function stateOf(
   causes: readonly KubeErrorCause[],
 ): string {
   const known = `the Kubernetes API answered ${status}${reason === '' ? '' : ` ${reason}`}`
+  if (isUnserved(code, reason)) return `${known}: it serves no such kind`
   if (QUOTES_VALUES.has(code)) {
-    const webhook = /admission webhook "[^"]*" denied the request/.exec(message)?.[0]
+    const rule = ADMISSION.exec(message)?.[0]
     const fields = causes.map(({ field, reason: why }) => `${field} (${why})`).slice(0, MAX_CAUSES)
-    return [known, webhook, fields.join(', ')].filter((part) => part !== undefined && part !== '').join(': ')
+    return [known, rule, fields.join(', ')].filter((part) => part !== undefined && part !== '').join(': ')
   }
   return message === '' ? known : `${known}: ${message.slice(0, MAX_TEXT)}`
 }
 
-function hintOf(code: KubeErrorCode, status: number): { readonly hint?: string } {
+function hintOf(code: KubeErrorCode, status: number, reason: string, message: string): { readonly hint?: string } {
+  if (isUnserved(code, reason)) return { hint: 'Apply its CRD; that of EtcdKey is in crds/.' }
   if (code !== 'KubeDenied') return {}
+  if (status === 403 && !MISSING_RIGHT.test(message)) return {}
   if (status === 401) return { hint: 'Check the token or the client certificate of the kubeconfig.' }
   return { hint: 'Grant the service account what the message names; docs/kubernetes-targets.md has the least role.' }
 }

@@ -18,6 +18,8 @@ export interface ListWatchOptions {
   readonly onList: (objects: readonly KubeObject[]) => void
   readonly onChange: (object: KubeObject) => void
   readonly onDelete: (object: KubeObject) => void
+  /** The watch is open, again perhaps. */
+  readonly onOpen?: () => void
   /** The list or the watch failed; it is tried again. */
   readonly onError?: (error: KubeError) => void
 }
@@ -66,9 +68,9 @@ export class ListWatch {
   }
 
   async #watch(resourceVersion: string, signal: AbortSignal): Promise<void> {
-    const { client, query } = this.#options
+    const { client, query, onOpen } = this.#options
     const timeoutSeconds = Math.round(WATCH_SECONDS * (1 + Math.random()))
-    for await (const line of client.watch(query, { resourceVersion, timeoutSeconds }, signal)) {
+    for await (const line of client.watch(query, { resourceVersion, timeoutSeconds, onOpen }, signal)) {
       this.#handle(line)
       this.#backoff.reset()
     }

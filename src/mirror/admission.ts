@@ -6,7 +6,7 @@ import type { KeySelection } from './key-selection.ts'
 import type { MirrorState } from './mirror-state.ts'
 import type { MergedBatch, Totals } from './sink.ts'
 
-/** What of etcd becomes visible: the keys that are selected, if the guards let them. All but `select` throw `GuardError`. */
+/** What of etcd becomes visible: the keys that are selected, if the guards let them. All but `select` throw, or reject with, `GuardError`. */
 export class Admission {
   readonly #guards: Guards
   readonly #selection: KeySelection
@@ -19,8 +19,8 @@ export class Admission {
   }
 
   /** What events mean for the copy. */
-  select(changes: readonly Change[]): readonly Change[] {
-    return this.#selection.ofChanges(changes)
+  async select(changes: readonly Change[]): Promise<readonly Change[]> {
+    return await this.#selection.ofChanges(changes)
   }
 
   /** Spares reading and staging what is held anyway: when every key is part of the copy, etcd has counted them. */
@@ -32,11 +32,11 @@ export class Admission {
     if (copy?.keys !== undefined) this.#guards.admitSnapshot(copy, next, revision)
   }
 
-  /** For the pages of one snapshot: what belongs to the copy. Throws as soon as that is beyond the limits. */
-  pageSelector(): (page: readonly KeyValue[]) => readonly KeyValue[] {
+  /** For the pages of one snapshot, one at a time: what belongs to the copy. Rejects as soon as that is beyond the limits. */
+  pageSelector(): (page: readonly KeyValue[]) => Promise<readonly KeyValue[]> {
     const totals = { keys: 0, bytes: 0 }
-    return (page) => {
-      const selected = this.#selection.ofPage(page)
+    return async (page) => {
+      const selected = await this.#selection.ofPage(page)
       for (const kv of selected) {
         this.#guards.admitValue(kv)
         totals.bytes += kv.value.length

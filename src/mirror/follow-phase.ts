@@ -211,10 +211,10 @@ export class FollowPhase {
   #selector(): SourceContext['select'] {
     const { admission, beat, state } = this.#options
     const select = admission.pageSelector()
-    return (page) => {
+    return async (page) => {
       beat()
       state.snapshotRead(page.length)
-      return select(page)
+      return await select(page)
     }
   }
 
@@ -297,8 +297,7 @@ export class FollowPhase {
     onHeld(error)
     const pauseMs = HELD_PAUSE_PER_TRY * (clock.monotonic() - sinceMs)
     await clock.sleep(Math.min(Math.max(HELD_PAUSE_MS, pauseMs), HELD_MAX_MS), signal)
-    const late = AbortSignal.timeout(HELD_MAX_MS)
-    await follower.changed.wait(seen, AbortSignal.any([signal, late])).catch(() => signal.throwIfAborted())
+    await follower.changed.waitAtMost(HELD_MAX_MS, seen, { clock, signal })
   }
 
   /** Waits until writing is worth another try; throws what another try cannot cure. */
@@ -344,17 +343,14 @@ export class FollowPhase {
   }
 
   async #writtenUpTo(revision: number, signal: AbortSignal): Promise<boolean> {
-    if (this.#isWritten(revision)) return true
-    const late = AbortSignal.timeout(WRITE_WAIT_MS)
-    const either = AbortSignal.any([signal, late])
-    try {
-      while (!this.#isWritten(revision)) await this.#wrote.wait(this.#wrote.version, either)
-      return true
-    } catch (error) {
-      signal.throwIfAborted()
-      if (late.aborted) return false
-      throw error
+    const { clock } = this.#options
+    const endMs = clock.monotonic() + WRITE_WAIT_MS
+    while (!this.#isWritten(revision)) {
+      const leftMs = endMs - clock.monotonic()
+      if (leftMs <= 0) return false
+      await this.#wrote.waitAtMost(leftMs, this.#wrote.version, { clock, signal })
     }
+    return true
   }
 
   #isWritten(revision: number): boolean {

@@ -27,7 +27,7 @@ export interface FollowerOptions {
   readonly fragment: boolean
   readonly onState: (failure: EtcdMirrorError | undefined) => void
   /** What the events mean for the copy. */
-  readonly select: (changes: readonly Change[]) => readonly Change[]
+  readonly select: (changes: readonly Change[]) => Promise<readonly Change[]>
   readonly onBatch: (batch: Batch) => void
   readonly clock: Clock
   readonly signal: AbortSignal
@@ -142,17 +142,19 @@ export class Follower {
   }
 
   async #drain(): Promise<void> {
-    for await (const item of this.#stream) this.#receive(item)
+    for await (const item of this.#stream) await this.#receive(item)
   }
 
-  #receive(item: Batch | Progress): void {
+  async #receive(item: Batch | Progress): Promise<void> {
     if (item.kind === 'progress') {
       if (!item.requested || this.#options.trustsProgress()) this.confirm(item.revision)
       return
     }
     this.#options.onBatch(item)
+    const selected = await this.#options.select(item.changes)
+    // At once: what is taken goes with the position that it leads to.
     this.#tracker.apply(item.changes, item.revision)
-    this.#pending.add(this.#options.select(item.changes))
+    this.#pending.add(selected)
     this.#limitPending()
     this.#changed.notify()
   }

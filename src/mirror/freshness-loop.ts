@@ -1,6 +1,5 @@
 import { StoreResetError } from '../replication/store-reset-error.ts'
 import type { Clock } from '../util/clock.ts'
-import { LinkedAbort } from '../util/linked-abort.ts'
 import type { Notifier } from '../util/notifier.ts'
 import { Doubts } from './doubts.ts'
 import type { Drift } from './drift.ts'
@@ -42,13 +41,13 @@ export class FreshnessLoop {
 
   /** Runs until the signal aborts; then resolves. Findings go to the follower and the state. */
   async run(signal: AbortSignal): Promise<void> {
-    const { beat, reopened } = this.#options
+    const { beat, clock, reopened } = this.#options
     while (!signal.aborted) {
       beat()
       const seen = reopened.version
       try {
         await this.#check(signal)
-        await this.#rest(seen, signal)
+        await reopened.waitAtMost(this.#intervalMs(), seen, { clock, signal })
       } catch (error) {
         if (signal.aborted) return
         await this.#failed(error, signal)
@@ -87,17 +86,6 @@ export class FreshnessLoop {
     if (error instanceof StoreResetError || error instanceof ResyncNeeded) follower.fail(error)
     else state.probeFailed(error)
     await clock.sleep(Math.min(this.#intervalMs(), 5000), signal).catch(() => undefined)
-  }
-
-  /** Until the next check is due, or the watch was opened after `seen`. */
-  async #rest(seen: number, signal: AbortSignal): Promise<void> {
-    const { clock, reopened } = this.#options
-    using done = new LinkedAbort(signal)
-    try {
-      await Promise.race([clock.sleep(this.#intervalMs(), done.signal), reopened.wait(seen, done.signal)])
-    } finally {
-      done.abort()
-    }
   }
 
   #intervalMs(): number {

@@ -8,7 +8,6 @@ import { prefixRange } from '../replication/prefix-range.ts'
 import { unchangedUpTo } from '../replication/state-proof.ts'
 import { StoreResetError } from '../replication/store-reset-error.ts'
 import type { Clock } from '../util/clock.ts'
-import { LinkedAbort } from '../util/linked-abort.ts'
 import type { Follower } from './follower.ts'
 
 /** How long an answer to a progress request may take before it is asked for again. */
@@ -107,19 +106,12 @@ export class Freshness {
 
   async #waitForReceived(revision: number, signal: AbortSignal): Promise<void> {
     const { follower, clock } = this.#options
-    using done = new LinkedAbort(signal)
-    const deadline = clock.sleep(PROGRESS_WAIT_MS, done.signal).then(() => done.abort())
-    try {
-      while (follower.received.revision < revision) {
-        follower.throwIfFailed()
-        await follower.changed.wait(follower.changed.version, done.signal)
-      }
-    } catch (error) {
-      signal.throwIfAborted()
-      if (!done.signal.aborted) throw error
-    } finally {
-      done.abort()
-      await deadline.catch(() => undefined)
+    const endMs = clock.monotonic() + PROGRESS_WAIT_MS
+    while (follower.received.revision < revision) {
+      follower.throwIfFailed()
+      const leftMs = endMs - clock.monotonic()
+      if (leftMs <= 0) return
+      await follower.changed.waitAtMost(leftMs, follower.changed.version, { clock, signal })
     }
   }
 }

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { DURATION_FORMS, MAX_TIMER_MS, parseDuration } from '../util/duration.ts'
 import { parseQuantity, QUANTITY_FORMS } from '../util/quantity.ts'
 import { quoteAttempt } from '../util/quote-attempt.ts'

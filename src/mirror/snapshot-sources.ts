@@ -21,8 +21,8 @@ export interface SourceContext {
   readonly prefix: Buffer
   readonly follower: Follower
   readonly signal: AbortSignal
-  /** Called with each page: what of it belongs to the copy. May throw what ends the snapshot. */
-  readonly select: (page: readonly KeyValue[]) => readonly KeyValue[]
+  /** Called with each page: what of it belongs to the copy. May reject with what ends the snapshot. */
+  readonly select: (page: readonly KeyValue[]) => Promise<readonly KeyValue[]>
 }
 
 /** The snapshot as it is: all pages at one revision. */
@@ -38,7 +38,7 @@ export function pinnedSource(
     for await (const page of snapshot.pages) {
       follower.throwIfFailed()
       progress.add(page)
-      yield context.select(page)
+      yield await context.select(page)
     }
     progress.complete()
   }
@@ -75,7 +75,7 @@ export function overlaidSource(context: SourceContext, freshness: Freshness): Sn
       follower.throwIfFailed()
       lastRevision = header.revision
       anchor = newestAnchor(kvs, anchor)
-      yield context.select(kvs)
+      yield await context.select(kvs)
     }
   }
   return {

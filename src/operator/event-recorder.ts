@@ -49,7 +49,7 @@ export class EventRecorder {
         await this.#create(resource, object, condition, `${type} is ${status}: ${message}`, signal)
       } catch (err) {
         signal.throwIfAborted()
-        logger.debug({ kind: resource.kind, namespace, name, err }, 'cannot write an event')
+        logger.warn({ kind: resource.kind, namespace, name, err }, 'cannot write an event')
       }
     }
   }

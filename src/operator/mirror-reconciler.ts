@@ -9,6 +9,7 @@ import { isAllowed } from './allow.ts'
 import { sameConditions, toConditions } from './conditions.ts'
 import { connectionKey } from './connection-kind.ts'
 import type { Connections } from './connections.ts'
+import { mirrorFault } from './mirror-faults.ts'
 import { type MirrorFacts, mirrorFindings } from './mirror-findings.ts'
 import type { MirrorRunner } from './mirror-runner.ts'
 import { type ConnectionRef, mirrorRequest } from './mirror-spec.ts'
@@ -91,6 +92,8 @@ export class MirrorReconciler {
     if ('objects' in config.target && !this.#options.allowsObjects) {
       return refused('KindNotAllowed', 'spec.target.objects: the operator allows no kind (--allow-kinds)')
     }
+    const fault = mirrorFault(config)
+    if (fault !== undefined) return refused('InvalidSpec', fault)
     const { namespace = '' } = resource.metadata
     try {
       await runner.ensure(key, { config, namespace, owner: ownerOf(resource), connection: connection.shared })

@@ -8,6 +8,7 @@ import { EtcdKeyProjection } from '../targets/objects/etcd-key-projection.ts'
 import { ManyObjectsSink } from '../targets/objects/many-objects-sink.ts'
 import type { ObjectSinkOptions } from '../targets/objects/target-session.ts'
 import { TemplateProjection } from '../targets/objects/template-projection.ts'
+import type { RenderPool } from '../targets/render/render-pool.ts'
 import type { AllowedKind } from '../util/allowed-kind.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
@@ -26,6 +27,8 @@ export interface SinkRequest {
 export interface OperatorSinkContext {
   readonly client: KubeClient
   readonly watches: SharedWatches
+  /** Where what tenants have rendered is rendered, namespace by namespace. */
+  readonly renderPool: RenderPool
   /** What the target `objects` may write. */
   readonly allowKinds: readonly AllowedKind[]
   readonly clock: Clock
@@ -38,7 +41,7 @@ export interface OperatorSinkContext {
  * target that is no object.
  */
 export function operatorSink({ config, namespace, owner }: SinkRequest, context: OperatorSinkContext): Sink {
-  const { client, watches, clock } = context
+  const { client, watches, renderPool, clock } = context
   const { name, prefix, configHash, target } = config
   const label = `${namespace}/${name}`
   const options: ObjectSinkOptions = {
@@ -49,6 +52,7 @@ export function operatorSink({ config, namespace, owner }: SinkRequest, context:
     namespace,
     owner,
     takesLease: false,
+    rendering: { renderPool, tenant: namespace },
     follow: (query, observer, signal) => watches.follow(query, name, observer, signal),
     clock,
     logger: labelLogger(context.logger, label),
@@ -66,7 +70,7 @@ export function operatorSink({ config, namespace, owner }: SinkRequest, context:
   if ('objects' in target) {
     const { deletionPolicy } = target.objects
     const parts = { options: target.objects, mirror: name, prefixLength: prefix.length }
-    const projection = new TemplateProjection({ ...parts, allowKinds: context.allowKinds })
+    const projection = new TemplateProjection({ ...parts, allowKinds: context.allowKinds, renderPool })
     return new ManyObjectsSink({ ...options, target: 'objects', deletionPolicy, projection })
   }
   throw new Error(`Cannot write target ${targetKind(target)}: not supported`)

@@ -4,6 +4,7 @@ import type { KubeObject } from '../kube/kube-object.ts'
 import type { KubeResource } from '../kube/kube-resource.ts'
 import type { MirrorStatus } from '../mirror/mirror-status.ts'
 import type { MetricsRegistry } from '../observe/metrics-registry.ts'
+import { RenderPool } from '../targets/render/render-pool.ts'
 import type { AllowedKind } from '../util/allowed-kind.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
@@ -42,6 +43,8 @@ const POLL_MS = 1000
 /** Failures of mirrors that new Secrets may heal, and how soon these are read again then. */
 const REFUSED: ReadonlySet<string> = new Set(['AuthenticationFailed', 'TlsRefused'])
 const REFUSED_MS = 3000
+/** A namespace whose renderings take long has a fifth of a process. */
+const RENDERING = { processes: 2, memoryMiB: 64, waitFactor: 4 }
 
 /** Everything that one leader does, from the first list to the last mirror that has let its target go. */
 export class OperatorTerm {
@@ -50,6 +53,7 @@ export class OperatorTerm {
   readonly #runner: MirrorRunner
   readonly #compactions: Compactions
   readonly #watches: SharedWatches
+  readonly #renderPool: RenderPool
   readonly #mirrors: ResourceCache
   readonly #namespaces: ResourceCache
   readonly #caches: Readonly<Record<ConnectionKind, ResourceCache>>
@@ -59,7 +63,13 @@ export class OperatorTerm {
   constructor(options: OperatorTermOptions) {
     this.#options = options
     this.#watches = new SharedWatches(options)
-    const context = { ...options, watches: this.#watches, metrics: options.metrics.metrics }
+    this.#renderPool = new RenderPool({ clock: options.clock, ...RENDERING })
+    const context = {
+      ...options,
+      watches: this.#watches,
+      renderPool: this.#renderPool,
+      metrics: options.metrics.metrics,
+    }
     this.#runner = new MirrorRunner({ ...options, createSink: (request) => operatorSink(request, context) })
     this.#compactions = new Compactions({
       ...options,
@@ -103,6 +113,7 @@ export class OperatorTerm {
     } finally {
       await this.#runner.close()
       await this.#watches.close()
+      this.#renderPool.close()
       await this.#compactions.close()
       this.#connections.close()
     }

@@ -14,6 +14,8 @@ import { eventually } from './wait.ts'
 
 const exec = promisify(execFile)
 const ADMIN = 'admin'
+export const NAMESPACES = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace' }
+const CRDS = join(import.meta.dirname, '../../crds')
 
 export interface StartKubeApiOptions {
   /** Default `1.37`, the newest. */
@@ -56,6 +58,7 @@ interface KubeApiParts {
 /** A running, frozen or killed kube-apiserver. Disposing of it ends it and its etcd. */
 export class KubeApi implements AsyncDisposable {
   readonly #parts: KubeApiParts
+  readonly #kubeconfigs = new Map<string, Promise<void>>()
   #process: TrackedProcess | undefined
 
   constructor(parts: KubeApiParts) {
@@ -99,7 +102,10 @@ export class KubeApi implements AsyncDisposable {
       contexts: [{ name: 'test', context: { cluster: 'test', user, namespace } }],
       'current-context': 'test',
     }
-    await writeFile(path, JSON.stringify(config))
+    // Written once: a kubectl that reads it must not find it empty.
+    const written = this.#kubeconfigs.get(path) ?? writeFile(path, JSON.stringify(config))
+    this.#kubeconfigs.set(path, written)
+    await written
     return path
   }
 
@@ -120,6 +126,18 @@ export class KubeApi implements AsyncDisposable {
     })
     started.child.stdin?.end(input)
     return (await started).stdout
+  }
+
+  /** Creates or changes objects, whatever they are. */
+  async apply(items: readonly object[]): Promise<void> {
+    await this.kubectl(['apply', '-f', '-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) })
+  }
+
+  /** Applies crds/ and the given definitions; resolves once their kinds are served. */
+  async define(definitions: readonly object[] = []): Promise<void> {
+    await this.kubectl(['apply', '-f', CRDS])
+    if (definitions.length > 0) await this.apply(definitions)
+    await this.kubectl(['wait', '--for=condition=Established', '--timeout=60s', 'crd', '--all'])
   }
 
   /** Freezes the process (SIGSTOP). */
@@ -184,9 +202,10 @@ export class KubeApi implements AsyncDisposable {
     await this.#parts.directory[Symbol.asyncDispose]()
   }
 
-  /** What the server says about itself. */
-  async ca(): Promise<string> {
-    return await readFile(this.#path('apiserver.crt'), 'utf8')
+  /** Its certificate, which signs itself and is for 127.0.0.1, and the key: with them others can speak for it. */
+  async identity(): Promise<{ readonly cert: string; readonly key: string }> {
+    const read = (name: string) => readFile(this.#path(name), 'utf8')
+    return { cert: await read('apiserver.crt'), key: await read('apiserver.key') }
   }
 
   #path(name: string): string {
@@ -211,5 +230,3 @@ export class KubeApi implements AsyncDisposable {
     ]
   }
 }
-
-const NAMESPACES = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace' }

@@ -3,38 +3,51 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { KubeClient, ObjectRef } from '../../src/kube/kube-client.ts'
 import type { KubeObject } from '../../src/kube/kube-object.ts'
-import { CONFIG_MAPS, type KubeResource, SECRETS } from '../../src/kube/kube-resource.ts'
+import type { KubeResource } from '../../src/kube/kube-resource.ts'
 import type { MirrorDocument, StatusDocument } from '../../src/server/status-document.ts'
-import { bytesOf } from '../../src/targets/objects/data-fields.ts'
-import { ETCD_KEYS } from '../../src/targets/objects/etcd-key-projection.ts'
-import { dataObjectRules, manyObjectsRules, type RbacRule } from '../../src/targets/objects/rbac-rules.ts'
+import type { RbacRule } from '../../src/targets/objects/rbac-rules.ts'
 import type { EtcdServer } from './etcd-server.ts'
 import { freePort } from './free-port.ts'
-import type { KubeApi } from './kube-api.ts'
+import { type KubeApi, NAMESPACES } from './kube-api.ts'
+import { manifestOf, type TestTarget } from './kube-targets.ts'
 import { type MirrorProcess, startMirror } from './mirror-process.ts'
 import { differences, type Entries } from './oracle.ts'
 import { makeTempDir, type TempDir } from './temp-dir.ts'
 import { eventually } from './wait.ts'
 import { Writer } from './writer.ts'
 
+/** `target` of mirror.yaml. */
 export type KubeTarget = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
 export interface KubeRigOptions {
   readonly api: KubeApi
   readonly etcd: EtcdServer
-  /** `target` of mirror.yaml. */
-  readonly target: KubeTarget
-  /** More fields of the mirror. */
+  /** The targets of the mirrors, all of one process. */
+  readonly targets?: readonly TestTarget[]
+  /** Default of `targets`: one mirror `app` with this as its `target` of mirror.yaml, and `rules`. */
+  readonly target?: KubeTarget
+  /** More fields of each mirror. */
   readonly mirror?: Readonly<Record<string, unknown>>
-  /** What the mirror connects to; default: etcd itself. */
+  /** What the mirrors connect to; default: etcd itself. */
   readonly endpoint?: string
-  /** What it reaches Kubernetes by; default: the API server itself. */
+  /** What they reach Kubernetes by; default: the API server itself. */
   readonly server?: string
-  /** The rights of the mirror; default: the least that its target needs. */
+  /** Their rights; default: the least that their targets need. */
   readonly rules?: readonly RbacRule[]
 }
 
+export interface KubeRunOptions {
+  readonly args?: readonly string[]
+  /** Default: those of the rig. */
+  readonly targets?: readonly TestTarget[]
+}
+
+const USER = 'mirror'
+const RBAC = { group: 'rbac.authorization.k8s.io', version: 'v1' }
+const ROLES: KubeResource = { ...RBAC, plural: 'roles', kind: 'Role' }
+const ROLE_BINDINGS: KubeResource = { ...RBAC, plural: 'rolebindings', kind: 'RoleBinding' }
 const never = new AbortController().signal
+const context = { signal: never, fieldManager: 'somebody' }
 let count = 0
 
 /**
@@ -55,8 +68,7 @@ export class KubeRig implements AsyncDisposable {
     const namespace = `test-${process.pid}-${count}`
     const writer = await Writer.open(options.etcd.endpoint, `/${namespace}/`)
     const rig = new KubeRig(options, namespace, writer, await makeTempDir('kube-rig'), await options.api.client())
-    await options.api.kubectl(['create', 'namespace', namespace])
-    await rig.grant(options.rules ?? leastRules(options.target))
+    await rig.#prepare()
     return rig
   }
 
@@ -75,47 +87,31 @@ export class KubeRig implements AsyncDisposable {
     this.admin = admin
   }
 
+  /** The rights that it began with. */
+  get rules(): readonly RbacRule[] {
+    return this.#options.rules ?? this.#targets.flatMap((target) => target.rules)
+  }
+
   /** The rights of the mirror's user in the namespace, from now on. */
   async grant(rules: readonly RbacRule[]): Promise<void> {
-    const metadata = { name: 'mirror', namespace: this.namespace }
-    const apiVersion = 'rbac.authorization.k8s.io/v1'
-    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'mirror' }
-    const subjects = [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'mirror' }]
-    const items = [
-      { apiVersion, kind: 'Role', metadata, rules },
-      { apiVersion, kind: 'RoleBinding', metadata, roleRef, subjects },
-    ]
-    await this.#options.api.kubectl(['apply', '-f', '-'], {
-      input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }),
-    })
+    const role = await this.get(ROLES, USER)
+    if (role === undefined) throw new Error('The role is gone')
+    await this.admin.update(this.ref(ROLES, USER), { ...role, rules }, context)
   }
 
   /** `etcd-mirror run` in a configuration of its own, ended at the latest with the rig. */
-  async run({
-    name = 'app',
-    args = [],
-    target = this.#options.target,
-  }: {
-    readonly name?: string
-    readonly args?: readonly string[]
-    readonly target?: KubeTarget
-  } = {}) {
-    const { api, etcd, endpoint = etcd.endpoint, mirror, server } = this.#options
-    const directory = join(this.#directory.path, String(this.#processes.length))
-    await mkdir(directory)
-    const safety = { refuseEmpty: false, maxDeletePercent: 100 }
-    const mirrors = [{ name, prefix: this.prefix, target, safety, ...mirror }]
-    await writeFile(join(directory, 'etcd.conf'), JSON.stringify({ endpoints: [endpoint] }))
-    await writeFile(join(directory, 'mirror.yaml'), JSON.stringify({ mirrors }))
-    await chmod(join(directory, 'etcd.conf'), 0o600)
+  async run({ args = [], targets }: KubeRunOptions = {}): Promise<KubeRun> {
     const http = `127.0.0.1:${await freePort()}`
-    const { namespace } = this
-    const kubeconfig = await api.kubeconfig({ user: 'mirror', namespace, ...(server !== undefined && { server }) })
-    const started = startMirror(['run', '--config-dir', directory, '--http-bind', http, ...args], {
-      env: { KUBECONFIG: kubeconfig },
-    })
-    this.#processes.push(started)
-    return new KubeRun(started, http, name, this.writer)
+    const started = await this.#start(['run', '--http-bind', http, ...args], { targets })
+    const [first] = targets ?? this.#targets
+    return new KubeRun(started, http, first?.mirror ?? 'app', this.writer)
+  }
+
+  /** Another command in a configuration of its own; resolves with its exit code and what it printed. */
+  async command(name: string, args: readonly string[] = [], target?: KubeTarget) {
+    const started = await this.#start([name, ...args], { target })
+    const { code } = await started.exit
+    return { code, output: started.output }
   }
 
   ref(resource: KubeResource, name: string): ObjectRef {
@@ -137,13 +133,6 @@ export class KubeRig implements AsyncDisposable {
     return await this.#options.api.kubectl(['-n', this.namespace, ...args], input === undefined ? {} : { input })
   }
 
-  /** The object holds what the writer wrote, all of it, at the revision that it names. */
-  expectData(object: KubeObject | undefined, kind: 'ConfigMap' | 'Secret'): void {
-    if (object === undefined) throw new Error(`There is no ${kind}`)
-    const revision = Number(object.metadata.annotations?.['etcdmirror.dev/revision'])
-    expect(differences(bytesOf(kind, object as Parameters<typeof bytesOf>[1]), this.named(revision))).toEqual([])
-  }
-
   /** Everything of a kind in the namespace. */
   async list(resource: KubeResource): Promise<readonly KubeObject[]> {
     const objects: KubeObject[] = []
@@ -152,43 +141,81 @@ export class KubeRig implements AsyncDisposable {
     return objects
   }
 
-  /** The EtcdKeys are what the writer wrote last, all of it. */
-  async expectEtcdKeys(): Promise<readonly KubeObject[]> {
-    const objects = await this.list(ETCD_KEYS)
-    const entries = objects.map(({ spec }): [string, Buffer] => {
-      const { key, keyBase64, value, valueBase64 } = spec as Readonly<Record<string, string>>
-      const bytes = key === undefined ? Buffer.from(keyBase64 ?? '', 'base64') : Buffer.from(key)
-      const content = valueBase64 === undefined ? Buffer.from(value ?? '') : Buffer.from(valueBase64, 'base64')
-      return [bytes.toString('latin1'), content]
-    })
-    expect(differences(new Map(entries), this.writer.log.state)).toEqual([])
-    expect(objects.length).toBe(entries.length)
-    return objects
-  }
-
-  async settledEtcdKeys(): Promise<readonly KubeObject[]> {
-    return await eventually(() => this.expectEtcdKeys(), { timeoutMs: 90_000, intervalMs: 200 })
-  }
-
-  /** What the data of an object must be at a revision; default: the newest one. */
-  named(revision = this.writer.log.lastRevision): Entries {
+  /** What a target must show at a revision; default: the newest one. */
+  expected({ nameOf }: TestTarget, revision = this.writer.log.lastRevision): Entries {
     const state = this.writer.log.stateAt(revision)
-    return new Map([...state].map(([key, value]) => [key.slice(this.prefix.length).replaceAll('/', '.'), value]))
+    return new Map([...state].map(([key, value]) => [nameOf(key.slice(this.prefix.length)), value]))
   }
 
-  /** Resolves once the object holds what the writer has written last. */
-  async settled(kind: 'ConfigMap' | 'Secret', name = 'app'): Promise<KubeObject> {
+  /** The object of a target of one object holds what the writer wrote, all of it, at the revision that it names. */
+  expectRevision(object: KubeObject | undefined, target = this.#only): void {
+    const revision = Number(object?.metadata.annotations?.['etcdmirror.dev/revision'])
+    const shown = target.shown(object === undefined ? [] : [object], this.prefix)
+    expect(differences(shown, this.expected(target, revision))).toEqual([])
+  }
+
+  /** Resolves with the objects of the namespace once the target shows what the writer has written last, all of it. */
+  async settled(target = this.#only): Promise<readonly KubeObject[]> {
     return await eventually(
       async () => {
-        const object = await this.get(kind === 'ConfigMap' ? CONFIG_MAPS : SECRETS, name)
-        this.expectData(object, kind)
-        if (object === undefined) throw new Error('unreachable')
-        const data = bytesOf(kind, object as Parameters<typeof bytesOf>[1])
-        expect(differences(data, this.named())).toEqual([])
-        return object
+        const objects = await this.list(target.resource)
+        const shown = target.shown(objects, this.prefix)
+        expect(differences(shown, this.expected(target))).toEqual([])
+        if (target.isMany) expect(objects.length).toBe(shown.size)
+        return objects
       },
-      { timeoutMs: 60_000 },
+      { timeoutMs: 90_000, intervalMs: 100 },
     )
+  }
+
+  /** The object that holds a key, once the target shows everything. */
+  async holder(key: string, target = this.#only): Promise<KubeObject> {
+    const objects = await this.settled(target)
+    const found = objects.find(({ metadata }) => metadata.name === target.objectOf(key))
+    if (found === undefined) throw new Error(`There is no ${target.resource.kind} of ${key}`)
+    return found
+  }
+
+  /** Somebody gives a key another value by hand. */
+  async edit(key: string, value: string, target = this.#only): Promise<void> {
+    const { resource, objectOf, fields } = target
+    const patch = JSON.stringify(fields(key, value))
+    await this.kubectl(['patch', resource.plural, objectOf(key), '--type=merge', '-p', patch])
+  }
+
+  /** Somebody deletes what holds a key. */
+  async remove(key: string, target = this.#only): Promise<void> {
+    await this.kubectl(['delete', target.resource.plural, target.objectOf(key), '--wait=false'])
+  }
+
+  /** Another controller holds to the value of a key by server-side apply; undefined = it lets go. */
+  async claim(key: string, value: string | undefined, target = this.#only): Promise<void> {
+    const manifest = manifestOf(target, key, value === undefined ? {} : target.fields(key, value))
+    const flags = ['--server-side', '--force-conflicts', '--field-manager=gitops']
+    await this.kubectl(['apply', ...flags, '-f', '-'], JSON.stringify(manifest))
+  }
+
+  /** Somebody else makes the object that would hold a key. */
+  async occupy(key: string, target = this.#only): Promise<KubeObject> {
+    const { spec } = target
+    const manifest = manifestOf(target, key, spec === undefined ? target.fields(key, 'theirs') : { spec })
+    return await this.admin.create(this.ref(target.resource, target.objectOf(key)), manifest, context)
+  }
+
+  /** The namespace, and the role of the user. */
+  async #prepare(): Promise<void> {
+    const { admin, namespace, rules } = this
+    const { group: apiGroup, kind } = ROLES
+    const roleRef = { apiGroup, kind, name: USER }
+    const subjects = [{ apiGroup, kind: 'User', name: USER }]
+    const metadata = { name: USER }
+    await admin.create(
+      { resource: NAMESPACES, namespace: undefined, name: namespace },
+      { metadata: { name: namespace } },
+      context,
+    )
+    await admin.create(this.ref(ROLES, USER), { metadata, rules }, context)
+    await admin.create(this.ref(ROLE_BINDINGS, USER), { metadata, roleRef, subjects }, context)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -200,9 +227,50 @@ export class KubeRig implements AsyncDisposable {
     await this.admin.close()
     await this.#directory[Symbol.asyncDispose]()
   }
+
+  get #targets(): readonly TestTarget[] {
+    return this.#options.targets ?? []
+  }
+
+  get #only(): TestTarget {
+    const [target, ...others] = this.#targets
+    if (target === undefined || others.length > 0) throw new Error('Which of the targets?')
+    return target
+  }
+
+  async #start(
+    args: readonly string[],
+    {
+      targets = this.#targets,
+      target = this.#options.target,
+    }: { readonly targets?: readonly TestTarget[] | undefined; readonly target?: KubeTarget | undefined },
+  ): Promise<MirrorProcess> {
+    const { api, etcd, endpoint = etcd.endpoint, server } = this.#options
+    const directory = join(this.#directory.path, String(this.#processes.length))
+    await mkdir(directory)
+    const named = targets.map(({ mirror: name, yaml }) => ({ name, target: yaml }))
+    const mirrors = target === undefined ? named : [{ name: 'app', target }]
+    await writeFile(join(directory, 'etcd.conf'), JSON.stringify({ endpoints: [endpoint] }))
+    await writeFile(
+      join(directory, 'mirror.yaml'),
+      JSON.stringify({ mirrors: mirrors.map((each) => this.#full(each)) }),
+    )
+    await chmod(join(directory, 'etcd.conf'), 0o600)
+    const { namespace } = this
+    const kubeconfig = await api.kubeconfig({ user: USER, namespace, ...(server !== undefined && { server }) })
+    const ofTargets = targets.flatMap((each) => each.args)
+    const started = startMirror([...args, ...ofTargets, '--config-dir', directory], { env: { KUBECONFIG: kubeconfig } })
+    this.#processes.push(started)
+    return started
+  }
+
+  #full(mirror: object): object {
+    const safety = { refuseEmpty: false, maxDeletePercent: 100 }
+    return { ...mirror, prefix: this.prefix, safety, ...this.#options.mirror }
+  }
 }
 
-/** One running mirror. */
+/** A running process, seen as one of its mirrors: the first one. */
 export class KubeRun {
   readonly process: MirrorProcess
   readonly #http: string
@@ -216,6 +284,11 @@ export class KubeRun {
     this.#writer = writer
   }
 
+  /** Seen as the mirror of a target. */
+  of({ mirror }: TestTarget): KubeRun {
+    return new KubeRun(this.process, this.#http, mirror, this.#writer)
+  }
+
   async status(): Promise<MirrorDocument> {
     const response = await fetch(`http://${this.#http}/status`)
     const found = ((await response.json()) as StatusDocument).mirrors.find(({ name }) => name === this.#name)
@@ -224,23 +297,23 @@ export class KubeRun {
   }
 
   /** Resolves once the status says so. */
-  async until(check: (status: MirrorDocument) => void): Promise<MirrorDocument> {
+  async until(check: (status: MirrorDocument) => void, timeoutMs = 60_000): Promise<MirrorDocument> {
     return await eventually(
       async () => {
         const status = await this.status()
         check(status)
         return status
       },
-      { timeoutMs: 60_000 },
+      { timeoutMs },
     )
   }
 
   /** Resolves once the copy is complete up to the writer's last revision. */
-  async settled(): Promise<MirrorDocument> {
+  async settled(timeoutMs?: number): Promise<MirrorDocument> {
     return await this.until((status) => {
       expect(status.published, JSON.stringify(status)).toBe(true)
       expect(status.appliedRevision, JSON.stringify(status)).toBeGreaterThanOrEqual(this.#writer.log.lastRevision)
-    })
+    }, timeoutMs)
   }
 
   async failing(reason: string): Promise<MirrorDocument> {
@@ -256,12 +329,4 @@ export class KubeRun {
       .filter((line) => line.startsWith(`${name}{`) && wanted.every((label) => line.includes(label)))
     return series.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0)
   }
-}
-
-function leastRules(target: KubeTarget): readonly RbacRule[] {
-  const { configMap, secret, etcdKeys } = target
-  if (etcdKeys !== undefined) return manyObjectsRules('app', [ETCD_KEYS])
-  if (configMap !== undefined) return dataObjectRules('app', CONFIG_MAPS, String(configMap.name))
-  if (secret !== undefined) return dataObjectRules('app', SECRETS, String(secret.name))
-  throw new Error('No least rules are known for this target')
 }

@@ -33,8 +33,7 @@ export class OperatorRig implements AsyncDisposable {
 
   /** The API server must know the user `operator`. */
   static async make(api: KubeApi): Promise<OperatorRig> {
-    await api.kubectl(['apply', '-f', join(ROOT, 'crds')])
-    await api.kubectl(['wait', '--for=condition=Established', '--timeout=60s', 'crd', '--all'])
+    await api.define()
     await api.kubectl(['create', 'namespace', OPERATOR_NAMESPACE])
     const rig = new OperatorRig(api, await api.client())
     await rig.grant()
@@ -65,9 +64,7 @@ export class OperatorRig implements AsyncDisposable {
 
   /** Creates or changes objects. */
   async apply(items: readonly object[]): Promise<void> {
-    await this.api.kubectl(['apply', '-f', '-'], {
-      input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }),
-    })
+    await this.api.apply(items)
   }
 
   /** A namespace of its own, with labels. */

@@ -1,8 +1,11 @@
-/** One path of a published copy that is not as etcd has it. */
+/** One path, or name, of a published copy that is not as etcd has it. */
 export interface CopyDifference {
   readonly path: string
-  /** `added`: to be made; `removed`: to go; `type`: something else than a file stands there, such as a link. */
-  readonly kind: 'added' | 'changed' | 'removed' | 'mode' | 'type'
+  /**
+   * `added`: to be made; `removed`: to go; `type`: something else than a file stands there, such as a link; `metadata`:
+   * labels or annotations of an object.
+   */
+  readonly kind: 'added' | 'changed' | 'removed' | 'mode' | 'type' | 'metadata'
   /** What stands there; undefined = nothing. */
   readonly before: FileFacts | undefined
   /** What should stand there; undefined = nothing. */
@@ -15,6 +18,6 @@ export interface CopyDifference {
 
 export interface FileFacts {
   readonly bytes: number
-  /** Permission bits. */
-  readonly mode: number
+  /** Permission bits; undefined = it is no file. */
+  readonly mode: number | undefined
 }

@@ -114,7 +114,7 @@ class FileSink implements Sink {
   readonly #hooks: PublishHooks
   readonly #configHash: string
   readonly #bootId: string | undefined
-  readonly #root: Omit<OpenRootOptions, 'inspect'>
+  readonly #root: Omit<OpenRootOptions, 'inspects' | 'inspect'>
   #opened: Opened | undefined
 
   constructor(given: FileSinkOptions) {
@@ -242,7 +242,8 @@ class FileSink implements Sink {
     await this.close()
     const inspect: PublisherOptions['inspect'] = (directory, changed, { published: { revision } }, inspectSignal) =>
       this.#hooks.before({ directory, changed, revision }, inspectSignal)
-    const root = await openRoot({ ...this.#root, inspect }, signal)
+    const inspects: PublisherOptions['inspects'] = (changed) => this.#hooks.asks(changed)
+    const root = await openRoot({ ...this.#root, inspects, inspect }, signal)
     const { found, foundPublished: published, isPublished } = root.publisher
     const keyErrors = new KeyErrorSet(found?.keyErrors)
     const content = { files: found?.files ?? 0, bytes: found?.bytes ?? 0, digest: found?.digest ?? new TreeDigest() }

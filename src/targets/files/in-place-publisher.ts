@@ -13,6 +13,7 @@ import { currentName, removeOtherStates, unfinishedWork } from './root-survey.ts
 import { BACKGROUND_SLICE_MS, FOREGROUND_SLICE_MS, inSlices } from './slices.ts'
 import { IN_PLACE, readState, type StoredState, writeState } from './state-file.ts'
 import { TreeFiles } from './tree-files.ts'
+import { linkTree } from './tree-walk.ts'
 import { type TreeContent, VisibleTree } from './visible-tree.ts'
 
 /** A publish that has begun is brought to its end: half of it would be worse than a late stop. */
@@ -127,6 +128,7 @@ export class InPlacePublisher implements Publisher {
     const ordered = changes.toSorted((left, right) => Number(isDelete(left)) - Number(isDelete(right)))
     const tree = new TreeFiles({ files, directory: layout.root, directoryMode, scratch: layout.work })
     await this.ready(signal)
+    await this.#inspectStaged(ordered, state, signal)
     await this.#publish('replace-files', state, () => writeChanges(tree, ordered, modeOf))
   }
 
@@ -138,6 +140,23 @@ export class InPlacePublisher implements Publisher {
 
   addSpare(directory: string): void {
     this.#options.work.discard(directory)
+  }
+
+  /** Whoever wants to see the next state gets a tree of it: links to the files of now, and what changes. */
+  async #inspectStaged(changes: readonly PathChange[], state: VisibleState, signal: AbortSignal): Promise<void> {
+    const { files, layout, options, modeOf, work, inspects, inspect } = this.#options
+    const { directoryMode } = options
+    const paths = changes.map(({ path }) => path)
+    if (!inspects(paths)) return
+    const directory = work.newDirectory()
+    const sliced = (steps: Generator<void, void>) => inSlices(steps, FOREGROUND_SLICE_MS, signal)
+    try {
+      await sliced(linkTree(files, layout.root, directory, { directoryMode, left: RESERVED_NAMES }))
+      await sliced(writeChanges(new TreeFiles({ files, directory, directoryMode }), changes, modeOf))
+      await inspect(directory, paths, state, signal)
+    } finally {
+      work.discard(directory)
+    }
   }
 
   #publish(step: PublishStep, state: VisibleState, work: () => Generator<void, void>): Promise<void> {

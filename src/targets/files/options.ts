@@ -1,5 +1,5 @@
 import { isAbsolute, resolve } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { durationField } from '../../mirror/options.ts'
 import { parseFileMode } from '../../util/file-mode.ts'
 import { type HookOptions, hooksSchema } from '../hooks/options.ts'
@@ -96,20 +96,6 @@ export const filesTargetSchema = z
     rewrite: rewriteSchema,
     validate: validateSchema,
     hooks: hooksSchema,
-  })
-  .superRefine(({ layout, hooks, validate }, context) => {
-    if (layout !== 'InPlace') return
-    const refuse = (what: string, path: (string | number)[]) => {
-      context.addIssue({
-        code: 'custom',
-        message: `${what} needs the layout Snapshot: with InPlace no tree is staged`,
-        path,
-      })
-    }
-    const hook = hooks.findIndex(({ phase }) => phase === 'BeforePublish')
-    if (hook !== -1) refuse('BeforePublish', ['hooks', hook, 'phase'])
-    const rule = validate.findIndex(({ command }) => command !== undefined)
-    if (rule !== -1) refuse('a command', ['validate', rule, 'command'])
   })
   .transform(({ readerGrace, ...rest }): FilesTargetOptions => ({ ...rest, readerGraceMs: readerGrace }))
   .describe('A directory tree.')

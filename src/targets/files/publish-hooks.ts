@@ -33,6 +33,8 @@ export interface HookedRoot {
 export interface PublishHooks {
   /** The root was taken over. Throws what a file call throws. */
   opened(root: HookedRoot): void
+  /** Whether `before` has something to ask about a publish that changes these paths; undefined = any. */
+  asks(changed: readonly string[] | undefined): boolean
   /** Throws `GuardError` when the tree must not become visible; rejects with the abort reason. */
   before(staged: StagedTree, signal: AbortSignal): Promise<void>
   /** Something else is visible now. Never throws. `changed`: paths that differ from what was visible; undefined = any. */
@@ -49,6 +51,7 @@ export interface PublishHooks {
 /** Nobody wants to know. */
 export const noHooks: PublishHooks = {
   opened: () => undefined,
+  asks: () => false,
   before: async () => undefined,
   published: () => undefined,
   told: async () => undefined,

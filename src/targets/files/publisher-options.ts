@@ -22,9 +22,11 @@ export interface PublisherOptions {
   readonly work: WorkArea
   readonly modeOf: ModeOf
   readonly onStep: OnPublishStep
+  /** Whether `inspect` would look at a publish that changes these paths. */
+  readonly inspects: (changed: readonly string[]) => boolean
   /**
    * Looks at a tree that is complete and out of sight; what it throws keeps it there. `changed`: paths that differ from
-   * what is visible; undefined = any. Layout InPlace: only whole trees, before their files are moved.
+   * what is visible; undefined = any.
    */
   readonly inspect: (
     directory: string,

@@ -226,7 +226,7 @@ export class TreeRotation {
     const directory = this.#work.newDirectory()
     source.pins += 1
     try {
-      const work = linkTree(this.#files, source.directory, directory, this.#directoryMode)
+      const work = linkTree(this.#files, source.directory, directory, { directoryMode: this.#directoryMode })
       await inSlices(work, BACKGROUND_SLICE_MS, signal)
       // Publishes may have passed the source meanwhile: what it missed is what the copy has missed.
       const copy = this.#tree(directory, 0, source.missed && new Set(source.missed))

@@ -61,14 +61,26 @@ function readEntries(files: FileSystem, directory: string): Dirent[] | undefined
   }
 }
 
+export interface LinkOptions {
+  readonly directoryMode: number
+  /** Names of entries of `from` that stay out. */
+  readonly left?: ReadonlySet<string>
+}
+
 /** A second tree that shares the files of `from`: `to` must not exist. Anything but files and directories stays out. */
-export function* linkTree(files: FileSystem, from: string, to: string, directoryMode: number): Generator<void, void> {
+export function* linkTree(
+  files: FileSystem,
+  from: string,
+  to: string,
+  { directoryMode, left }: LinkOptions,
+): Generator<void, void> {
   files.mkdir(to, directoryMode)
   for (const entry of files.readdir(from)) {
+    if (left?.has(entry.name)) continue
     const source = `${from}/${entry.name}`
     const target = `${to}/${entry.name}`
     if (entry.isDirectory()) {
-      yield* linkTree(files, source, target, directoryMode)
+      yield* linkTree(files, source, target, { directoryMode })
     } else if (entry.isFile()) {
       files.link(source, target)
       yield

@@ -13,7 +13,7 @@ export function writeChangesFile(
   changed: readonly string[] | undefined,
   directory: string,
 ): void {
-  const paths = changed ?? [...pathsBelow(files, directory, '')]
+  const paths = changed ?? [...pathsBelow(files, directory)]
   const text = [...paths].sort().map((each) => `${each}\n`)
   try {
     files.unlink(path)
@@ -25,7 +25,8 @@ export function writeChangesFile(
 
 const RESERVED = new Set(['.etcd-mirror', 'lost+found'])
 
-function* pathsBelow(files: FileSystem, directory: string, below: string): Generator<string> {
+/** Every path of the tree in `directory`; entries of `reserved` are no part of it. Throws what a file call throws. */
+export function* pathsBelow(files: FileSystem, directory: string, below = ''): Generator<string> {
   for (const entry of files.readdir(`${directory}/${below}`)) {
     const path = `${below}${entry.name}`
     if (RESERVED.has(path)) continue

@@ -1,7 +1,8 @@
 import { allOf } from '../../util/all-of.ts'
 import type { HookedRoot, PublishHooks, PublishMark, StagedTree } from '../files/publish-hooks.ts'
 import { AfterHook } from './after-hook.ts'
-import { concerns } from './concerns.ts'
+import { pathsBelow } from './changes-file.ts'
+import { concerns, globsOf } from './concerns.ts'
 import type { HookContext } from './hook-context.ts'
 import type { HookOptions } from './options.ts'
 import { runStagedCheck } from './run-staged-check.ts'
@@ -19,7 +20,7 @@ export class HookSet implements PublishHooks {
 
   constructor(hooks: readonly HookOptions[], context: HookContext, checks: readonly StagedCheck[] = []) {
     const vetoing = hooks.filter(({ phase }) => phase === 'BeforePublish')
-    this.#before = [...checks, ...vetoing.map((hook) => ({ ...hook, refusal: 'HookVetoed' as const }))]
+    this.#before = [...checks, ...vetoing.map(vetoOf)]
     this.#after = hooks.filter(({ phase }) => phase === 'AfterPublish')
     this.#context = context
   }
@@ -31,12 +32,26 @@ export class HookSet implements PublishHooks {
     this.#running = this.#after.map((hook) => new AfterHook(hook, this.#context, root))
   }
 
+  asks(changed: readonly string[] | undefined): boolean {
+    return this.#before.some((check) => concerns(check, changed))
+  }
+
   /** One after the other, in the order of the configuration; the first that refuses is the last that is asked. */
   async before(staged: StagedTree, signal: AbortSignal): Promise<void> {
     for (const check of this.#before) {
-      if (!concerns(check, staged.changed)) continue
+      if (!this.#isAsked(check, staged)) continue
       await runStagedCheck(check, staged, { context: this.#context, visible: this.#visible, signal })
     }
+  }
+
+  #isAsked(check: StagedCheck, { directory, changed }: StagedTree): boolean {
+    if (!check.needsFile) return concerns(check, changed)
+    const { files } = this.#context
+    const matches = globsOf(check)
+    for (const path of changed ?? pathsBelow(files, directory)) {
+      if (matches(path) && files.lstat(`${directory}/${path}`) !== undefined) return true
+    }
+    return false
   }
 
   published(mark: PublishMark, changed: readonly string[] | undefined): void {
@@ -53,4 +68,8 @@ export class HookSet implements PublishHooks {
     this.#running = []
     await Promise.all(running.map((hook) => hook.close()))
   }
+}
+
+function vetoOf(hook: HookOptions): StagedCheck {
+  return { ...hook, needsFile: false, refusal: 'HookVetoed' }
 }

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { durationField } from '../../mirror/options.ts'
 
 /** Signals that a program can be asked by; the rest would end or stop it at best by chance. */

@@ -13,6 +13,7 @@ import type {
 import { SinkError } from '../../mirror/sink-error.ts'
 import type { Position } from '../../replication/position.ts'
 import { Semaphore } from '../../util/semaphore.ts'
+import { DocumentInPool } from '../render/document-in-pool.ts'
 import { DataObject, type DataObjectTarget } from './data-object.ts'
 import { DataObjectReport } from './data-object-report.ts'
 import type { Opened, Rendered } from './data-object-state.ts'
@@ -21,7 +22,7 @@ import { DataRendering } from './data-rendering.ts'
 import { DriftWatch } from './drift-watch.ts'
 import { tooLarge, toTargetError } from './kube-fault.ts'
 import { ANNOTATIONS, assertOwn } from './object-identity.ts'
-import { DATA_LIMIT_BYTES, dataBytes } from './object-size.ts'
+import { DATA_LIMIT_BYTES, dataBytes, STATE_LIMIT_BYTES } from './object-size.ts'
 import { ObjectWriter } from './object-writer.ts'
 import { PrefixState, restOf, type StateChange, stateFrom } from './prefix-state.ts'
 import { PublishPace } from './publish-pace.ts'
@@ -31,8 +32,6 @@ import { type ObjectSinkOptions, TargetSession } from './target-session.ts'
 
 /** A position alone is written so seldom: an idle mirror in a busy etcd costs the API server nothing. */
 const PROGRESS_MS = 300_000
-/** Beyond it no rendering makes a small object of it. */
-const STATE_LIMIT_BYTES = 16 * DATA_LIMIT_BYTES
 const CLOSE_MS = 3000
 
 export interface DataObjectSinkOptions extends ObjectSinkOptions {
@@ -55,11 +54,11 @@ export class DataObjectSink implements Sink {
 
   constructor(options: DataObjectSinkOptions) {
     this.#options = options
-    const { target, prefix, owner, mirrorName } = options
+    const { target, prefix, owner, mirrorName, rendering } = options
     const { render, creationPolicy } = target.options
     this.#object = new DataObject({ target, mirror: mirrorName, prefix, owner })
     this.#report = new DataObjectReport({ sink: options, object: this.#object, creationPolicy })
-    this.#rendering = new DataRendering(render)
+    this.#rendering = new DataRendering(render, rendering && ((document) => new DocumentInPool(document, rendering)))
     this.#hasTreeAlone = render.length === 1 && render[0]?.tree !== undefined
     this.#target = `${this.#object.resource.kind} ${this.#object.name}`
     this.#session = new TargetSession(options, this.#target)
@@ -296,7 +295,7 @@ export class DataObjectSink implements Sink {
       const { shown, ref, client, seen, drift } = opened
       // Before a snapshot nothing is known that could be repaired.
       if (shown === undefined) return false
-      if (drift.fault === undefined && seen !== undefined && isKnownVersion(opened.live, seen)) return false
+      if (!drift.isRepairing && seen !== undefined && isKnownVersion(opened.live, seen)) return false
       opened.live = (await client.get(ref, signal)) ?? 'absent'
       const differences = this.#differences(opened, opened.live)
       if (differences.length === 0) {

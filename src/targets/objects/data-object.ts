@@ -51,19 +51,19 @@ export class DataObject {
   /** What the object holds of this mirror. In Merge others may have written the rest. */
   ownData(live: KubeObject): Data {
     const own = this.#ownNames(live)
-    return new Map([...this.#data(live)].filter(([name]) => own.has(name)))
+    return new Map([...this.dataOf(live)].filter(([name]) => own.has(name)))
   }
 
   /** Names of data that others have put there. */
   foreignNames(live: KubeObject, data: Data): readonly string[] {
     const own = this.#ownNames(live)
-    return [...this.#data(live).keys()].filter((name) => !own.has(name) && !data.has(name))
+    return [...this.dataOf(live).keys()].filter((name) => !own.has(name) && !data.has(name))
   }
 
   /** What of the object is not as it should be; the position does not count. */
   differences(live: KubeObject | 'absent', data: Data): readonly Difference[] {
     if (live === 'absent') return this.#allMissing(data)
-    const shown = this.#data(live)
+    const shown = this.dataOf(live)
     const own = this.#ownNames(live)
     const differences: Difference[] = []
     const add = (path: string, kind: Difference['kind']) => differences.push({ path, kind, modRevision: undefined })
@@ -104,7 +104,8 @@ export class DataObject {
     return holds(metadata.labels, { ...labels, ...ownLabels(mirror) }) && holds(metadata.annotations, annotations)
   }
 
-  #data(live: KubeObject): Data {
+  /** Everything that the object holds. */
+  dataOf(live: KubeObject): Data {
     return bytesOf(this.#parts.target.kind, live as Parameters<typeof bytesOf>[1])
   }
 

@@ -1,5 +1,5 @@
 import { Document } from '../render/document.ts'
-import type { RenderOptions } from '../render/options.ts'
+import type { DocumentOptions, RenderOptions } from '../render/options.ts'
 import type { Output, RenderContext } from '../render/output.ts'
 import { type TreeData, treeData } from './tree-data.ts'
 
@@ -8,9 +8,13 @@ export class DataRendering {
   readonly #hasTree: boolean
   readonly #outputs: readonly Output[]
 
-  constructor(render: readonly RenderOptions[]) {
+  /** `documentOf`: what makes a document; by default that is done here. */
+  constructor(
+    render: readonly RenderOptions[],
+    documentOf: (options: DocumentOptions) => Output = (options) => new Document(options),
+  ) {
     this.#hasTree = render.some(({ tree }) => tree !== undefined)
-    this.#outputs = render.flatMap(({ document }) => (document === undefined ? [] : [new Document(document)]))
+    this.#outputs = render.flatMap(({ document }) => (document === undefined ? [] : [documentOf(document)]))
   }
 
   /** Whether a key's value is needed. */

@@ -38,6 +38,8 @@ export class DriftWatch {
   readonly #backoff = new Backoff({ firstMs: 100, maxMs: 60_000 })
   readonly #ended: Promise<unknown>
   #fault: SinkError | undefined
+  /** Why what others change cannot be noticed. */
+  #blind: SinkError | undefined
 
   constructor(options: DriftWatchOptions) {
     this.#options = options
@@ -45,9 +47,14 @@ export class DriftWatch {
     this.#ended = Promise.all([...options.watched.map((each) => this.#follow(each, signal)), this.#repairAll(signal)])
   }
 
-  /** Why something that is not as it should be cannot be repaired; undefined = all is well. */
+  /** Why something that is not as it should be cannot be repaired, or not be noticed; undefined = all is well. */
   get fault(): SinkError | undefined {
-    return this.#fault
+    return this.#fault ?? this.#blind
+  }
+
+  /** Something is not as it should be, and could not be repaired. */
+  get isRepairing(): boolean {
+    return this.#fault !== undefined
   }
 
   /** Something may not be as it should. */
@@ -61,11 +68,23 @@ export class DriftWatch {
   }
 
   #follow(watched: Watched, signal: AbortSignal): Promise<void> {
-    const { client, clock, follow, logger, mirror } = this.#options
-    const onError = (err: KubeError) => logger.debug({ mirror, err }, 'cannot watch the objects; retrying')
-    if (follow === undefined) return new ListWatch({ ...watched, client, clock, onError }).run(signal)
+    const { client, clock, follow } = this.#options
+    const onOpen = () => {
+      this.#blind = undefined
+    }
+    const onError = (error: KubeError) => this.#cannotWatch(error)
+    if (follow === undefined) return new ListWatch({ ...watched, client, clock, onOpen, onError }).run(signal)
     const { query, onList, onChange, onDelete } = watched
-    return follow(query, { onList, onChange, onDelete, onError }, signal)
+    return follow(query, { onList, onChange, onDelete, onOpen, onError }, signal)
+  }
+
+  /** What does not pass by itself is told; an API server that is away is told by what cannot be written. */
+  #cannotWatch(err: KubeError): void {
+    const { logger, mirror, toSinkError } = this.#options
+    const isNew = err.code === 'KubeDenied' && this.#blind === undefined
+    if (err.code === 'KubeDenied') this.#blind = toSinkError(err)
+    if (isNew) logger.warn({ mirror, err }, 'cannot notice what others change; retrying')
+    else logger.debug({ mirror, err }, 'cannot watch the objects; retrying')
   }
 
   async #repairAll(signal: AbortSignal): Promise<void> {

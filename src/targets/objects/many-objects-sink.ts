@@ -103,10 +103,10 @@ export class ManyObjectsSink implements Sink {
   async restore(source: SnapshotSource, options: RestoreOptions): Promise<WriteResult> {
     return await this.#exclusive(async (opened) => {
       const plan = this.#plan(opened, options)
-      for await (const page of source.pages) for (const entry of page) await plan.put(entry)
+      for await (const page of source.pages) for (const entry of page) await plan.put(entry, options.signal)
       const { changes, position } = await source.finish()
       for (const change of changes) {
-        if (change.type === 'put') await plan.put(change)
+        if (change.type === 'put') await plan.put(change, options.signal)
         else plan.delete(change.key)
       }
       plan.prune()
@@ -123,7 +123,7 @@ export class ManyObjectsSink implements Sink {
       if (opened.position === undefined) throw this.#broken('no complete state is published there')
       const plan = this.#plan(opened)
       for (const change of changes) {
-        if (change.type === 'put') await plan.put(change)
+        if (change.type === 'put') await plan.put(change, options.signal)
         else plan.delete(change.key)
       }
       const result = await this.#carryOut(opened, plan, position, options)
@@ -141,6 +141,11 @@ export class ManyObjectsSink implements Sink {
 
   async verify(): Promise<{ readonly sound: boolean }> {
     return { sound: this.#opened !== undefined && !this.#opened.known.isDrifted }
+  }
+
+  /** Why what others change cannot be noticed; undefined = it is. */
+  fault(): SinkError | undefined {
+    return this.#opened?.drift.fault
   }
 
   async close(): Promise<void> {

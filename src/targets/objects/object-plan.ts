@@ -52,10 +52,10 @@ export class ObjectPlan {
     return [...this.#plans.values()].every(({ writes, removals }) => writes.length + removals.length === 0)
   }
 
-  async put(entry: KeyValue): Promise<void> {
+  async put(entry: KeyValue, signal: AbortSignal): Promise<void> {
     const { key, value, modRevision } = entry
     const source = this.#projection.sourceOf(key.subarray(this.#prefixLength))
-    const { objects = [], reason } = this.#unclaimed(source, await this.#projection.project(entry))
+    const { objects = [], reason } = this.#unclaimed(source, await this.#projection.project(entry, signal))
     const before = this.#known.ofSource(source)
     const writes = objects.filter((desired) => !this.#isThere(desired, before, modRevision))
     const removals = before.filter(({ resource, live }) => !objects.some((each) => isSame(each, resource, live)))

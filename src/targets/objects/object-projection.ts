@@ -26,7 +26,8 @@ export interface ObjectProjection {
   readonly resources: readonly KubeResource[]
   /** Names the source of a key's objects, by the key below the prefix; no longer than a name. */
   sourceOf(relativeKey: Buffer): string
-  project(entry: KeyValue): Promise<Projected>
+  /** Rejects with `GuardError` when it is not the key that is at fault, and with the abort reason. */
+  project(entry: KeyValue, signal: AbortSignal): Promise<Projected>
   /** The source of an object that stands there; undefined = it names none. */
   sourceOfObject(live: KubeObject): string | undefined
   /** Bytes of values that it holds. */

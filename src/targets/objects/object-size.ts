@@ -1,6 +1,9 @@
 /** Most bytes of a ConfigMap's or Secret's names and values together: leaves etcd and the API server room for the rest. */
 export const DATA_LIMIT_BYTES = 900 * 1024
 
+/** Most bytes of keys and values that are read for one object: beyond it no rendering makes a small one of them. */
+export const STATE_LIMIT_BYTES = 16 * DATA_LIMIT_BYTES
+
 /** Most bytes of all annotations of an object, keys and values together: Kubernetes' own limit. */
 export const ANNOTATIONS_LIMIT_BYTES = 256 * 1024
 

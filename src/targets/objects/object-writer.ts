@@ -48,8 +48,9 @@ export class ObjectWriter {
       try {
         return await this.#apply(ref, object, expected, signal)
       } catch (error) {
-        // Fields that others hold are found before the version is compared: then it is not absent any more.
-        const isStale = isConflict(error) && (expected === 'absent' || error.heldFields.length === 0)
+        // Fields that others hold are found before the version is compared: then it is not absent any more. Who holds to
+        // them tells only what was read as a whole.
+        const isStale = isConflict(error) && (!tellsManagers(expected) || error.heldFields.length === 0)
         if (!isStale || attempt === MAX_TRIES) throw error
         expected = undefined
       }
@@ -84,7 +85,7 @@ export class ObjectWriter {
     try {
       return await client.apply(ref, object, context)
     } catch (error) {
-      if (!(error instanceof KubeError) || error.heldFields.length === 0 || expected === 'absent') throw error
+      if (!isConflict(error) || error.heldFields.length === 0 || !tellsManagers(expected)) throw error
       this.#settle(ref, expected, error)
       return await client.apply(ref, object, { ...context, force: true })
     }
@@ -111,6 +112,11 @@ export class ObjectWriter {
     if (lease === undefined || lease.isHeld) return
     throw new SinkError('TargetBusy', nameOf(ref), `Cannot write ${nameOf(ref)}: the Lease could not be renewed`)
   }
+}
+
+/** What is kept of many objects is their identity alone. */
+function tellsManagers(live: KubeObject | 'absent'): live is KubeObject {
+  return live !== 'absent' && live.metadata.managedFields !== undefined
 }
 
 function isConflict(error: unknown): error is KubeError {

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { documentFields, type RenderOptions } from '../render/options.ts'
 import { dataKeyFault } from './data-key.ts'
 import { annotationsFault, isDnsSubdomain, labelsFault, type MetadataFault } from './metadata-faults.ts'

@@ -7,6 +7,7 @@ import { SinkError } from '../../mirror/sink-error.ts'
 import type { Clock } from '../../util/clock.ts'
 import type { Logger } from '../../util/logger.ts'
 import type { Metrics } from '../../util/metrics.ts'
+import type { RenderingTenant } from '../render/document-in-pool.ts'
 import type { FollowObjects } from './follow-objects.ts'
 
 /** What every sink of Kubernetes objects needs. */
@@ -24,6 +25,8 @@ export interface ObjectSinkOptions {
   readonly owner?: OwnerReference | undefined
   /** Take a Lease, so that of many processes one writes. Default: true. */
   readonly takesLease?: boolean
+  /** Where documents are rendered. Default: here. */
+  readonly rendering?: RenderingTenant | undefined
   /** How changes of the objects are noticed. Default: by a watch for each mirror. */
   readonly follow?: FollowObjects | undefined
   readonly clock: Clock

@@ -1,6 +1,4 @@
 import { createHash } from 'node:crypto'
-import { loadAll } from 'js-yaml'
-import type { Template } from 'liquidjs'
 import type { KeyValue } from '../../etcd/key-value.ts'
 import { resolveKinds } from '../../kube/discovery.ts'
 import type { KubeClient } from '../../kube/kube-client.ts'
@@ -8,10 +6,9 @@ import type { KubeObject } from '../../kube/kube-object.ts'
 import { apiVersionOf, type KubeResource } from '../../kube/kube-resource.ts'
 import type { AllowedKind } from '../../util/allowed-kind.ts'
 import { printableKey } from '../files/key-path.ts'
-import { decodeValue } from '../render/decode-value.ts'
 import { KeyFault } from '../render/key-fault.ts'
-import { newLiquid, registerFilters, templateFault } from '../render/liquid.ts'
-import { TemplateKeys } from '../render/template-keys.ts'
+import { renderFailure } from '../render/render-failure.ts'
+import type { RenderPool } from '../render/render-pool.ts'
 import { isDnsSubdomain } from './metadata-faults.ts'
 import { ANNOTATIONS } from './object-identity.ts'
 import { objectName } from './object-name.ts'
@@ -25,21 +22,17 @@ export interface TemplateProjectionOptions {
   readonly mirror: string
   readonly prefixLength: number
   readonly allowKinds: readonly AllowedKind[]
+  readonly renderPool: RenderPool
 }
 
 /** Objects of any allowed kind, by a template that is rendered for each key. */
 export class TemplateProjection implements ObjectProjection {
   readonly #given: TemplateProjectionOptions
-  readonly #liquid = newLiquid()
-  readonly #template: readonly Template[]
   #resources: readonly KubeResource[] = []
   #namespace = ''
 
-  /** Throws what is wrong with the template. */
   constructor(given: TemplateProjectionOptions) {
     this.#given = given
-    registerFilters(this.#liquid, new TemplateKeys(), () => ({}))
-    this.#template = this.#liquid.parse(given.options.template)
   }
 
   get resources(): readonly KubeResource[] {
@@ -55,13 +48,26 @@ export class TemplateProjection implements ObjectProjection {
     return objectName(this.#given.mirror, relativeKey)
   }
 
-  async project(entry: KeyValue): Promise<Projected> {
+  async project(entry: KeyValue, signal: AbortSignal): Promise<Projected> {
+    const { options, renderPool } = this.#given
+    const { template, values: form } = options
+    const value = new Uint8Array(entry.value)
+    const context = this.#contextOf(entry)
+    const answer = await renderPool.render(
+      this.#namespace,
+      { kind: 'manifests', template, context, value, form },
+      signal,
+    )
+    const { fault, bytes } = answer
+    if (fault !== undefined) {
+      if (!answer.isStopped) return { reason: `its template fails: ${fault.state}` }
+      throw renderFailure('objects', `the template ${fault.state}`, { hint: fault.hint, key: context.key })
+    }
     try {
-      const text = this.#liquid.renderSync([...this.#template], this.#contextOf(entry))
-      return { objects: this.#objectsOf(String(text)) }
+      return { objects: this.#objectsOf(JSON.parse(Buffer.from(bytes).toString('utf8'))) }
     } catch (error) {
       if (error instanceof KeyFault) return { reason: error.message }
-      return { reason: `its template fails: ${templateFault(error).state}` }
+      throw error
     }
   }
 
@@ -77,8 +83,8 @@ export class TemplateProjection implements ObjectProjection {
     return true
   }
 
-  #contextOf({ key, value, modRevision, createRevision, version }: KeyValue) {
-    const { mirror, prefixLength, options } = this.#given
+  #contextOf({ key, modRevision, createRevision, version }: KeyValue) {
+    const { mirror, prefixLength } = this.#given
     const relative = key.subarray(prefixLength)
     const text = printableKey(relative)
     return {
@@ -88,15 +94,14 @@ export class TemplateProjection implements ObjectProjection {
       segments: text.split('/'),
       // A name that is valid for every kind, and another one for every other key.
       name: objectName(mirror, relative),
-      value: decodeValue(value, options.values),
       modRevision,
       createRevision,
       version,
     }
   }
 
-  #objectsOf(text: string): readonly DesiredObject[] {
-    const documents = parsed(text).filter((document) => document !== null && document !== undefined)
+  #objectsOf(given: readonly unknown[]): readonly DesiredObject[] {
+    const documents = given.filter((document) => document !== null && document !== undefined)
     if (documents.length > MAX_OBJECTS) throw fault(`gives more than ${MAX_OBJECTS} objects`)
     const objects = documents.map((document) => this.#desired(document))
     const ids = objects.map(({ resource, name }) => `${resource.kind} ${name}`)
@@ -127,15 +132,6 @@ export class TemplateProjection implements ObjectProjection {
       .update(JSON.stringify([apiVersion, kind, manifest]))
       .digest('hex')
     return { resource, name, manifest, hash }
-  }
-}
-
-function parsed(text: string): readonly unknown[] {
-  try {
-    return text.trim() === '' ? [] : loadAll(text)
-  } catch {
-    // The message quotes the text, which holds values.
-    throw fault('gives no YAML')
   }
 }
 

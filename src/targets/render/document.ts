@@ -30,6 +30,11 @@ export class Document implements Output {
   }
 
   async render({ entries }: RenderContext): Promise<Buffer> {
+    return this.bytesOf(entries)
+  }
+
+  /** Throws `GuardError` when these keys make no document. */
+  bytesOf(entries: readonly KeyEntry[]): Buffer {
     const { syntax } = this.#options
     const mine = this.#keys.select(entries)
     const lines = LINE_SYNTAXES[syntax]

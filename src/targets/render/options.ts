@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { outputPathFault } from './output-path.ts'
 
 export const DOCUMENT_SYNTAXES = ['Json', 'Yaml', 'Toml', 'Env', 'Properties'] as const

@@ -7,7 +7,7 @@ import type { RenderContext } from './output.ts'
 import { renderFailure } from './render-failure.ts'
 import { TEMPLATE_LIMITS } from './template-limits.ts'
 import type { TemplateAnswer, TemplateRequest, TemplateWorkerData } from './template-messages.ts'
-import { templateWorkerFile } from './worker-file.ts'
+import { workerFile } from './worker-file.ts'
 
 /**
  * Renders the templates of one mirror in a thread that is stopped when one takes too long or too much memory. The thread
@@ -61,7 +61,7 @@ export class TemplateEngine {
       prefix: this.#prefix,
       templates: this.#templates.map(({ text, env }) => ({ text, env: variables(env) })),
     }
-    const worker = new Worker(templateWorkerFile(), {
+    const worker = new Worker(workerFile('template-worker'), {
       workerData,
       env: {},
       resourceLimits: { maxOldGenerationSizeMb: TEMPLATE_LIMITS.memoryMiB },

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
 
-/** As source, beside the bundled command, and seen from one of its chunks. */
-const PLACES = ['./template-worker.ts', './template-worker.js', '../template-worker.js']
+export type WorkerName = 'template-worker' | 'render-worker'
 
-/** Where the program of the template workers is. */
-export function templateWorkerFile(): URL {
-  const found = PLACES.map((place) => new URL(place, import.meta.url)).find((url) => existsSync(url))
-  if (found === undefined) throw new Error('Cannot render templates: template-worker.js is missing beside the program')
+/** Where the program of a thread or process is: as source, beside the bundled command, or seen from one of its chunks. */
+export function workerFile(name: WorkerName): URL {
+  const places = [`./${name}.ts`, `./${name}.js`, `../${name}.js`].map((place) => new URL(place, import.meta.url))
+  const found = places.find((url) => existsSync(url))
+  if (found === undefined) throw new Error(`Cannot render: ${name}.js is missing beside the program`)
   return found
 }

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { patternFault } from './pattern.ts'
 
 /** One step from the key below the prefix to the name that the tree and outputs know it by. */

@@ -15,10 +15,6 @@ export class Rewriting {
     this.#steps = rules.map(({ match, ...rest }) => ({ ...rest, pattern: compilePattern(match) }))
   }
 
-  get isEmpty(): boolean {
-    return this.#steps.length === 0
-  }
-
   /** The name of a key, both below the prefix; undefined = it is left out. Keys that are no text keep their names. */
   nameOf(key: Buffer): Buffer | undefined {
     if (!isUtf8(key)) return key

@@ -6,7 +6,6 @@ import type { Rewriting } from './rewriting.ts'
 
 /** As `source`, but keys go by other names. Two keys with one name hold the copy; so every key's name is remembered. */
 export function rewrittenProjection(source: ProjectionSource, rewriting: Rewriting, prefix: Buffer): ProjectionSource {
-  if (rewriting.isEmpty) return source
   return {
     needsValues: true,
     close: () => source.close(),

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { durationField } from '../../mirror/options.ts'
 import { commandSchema } from '../hooks/options.ts'
 

@@ -3,11 +3,7 @@ import type { Projection, ProjectionSource } from '../files/projection.ts'
 import type { Validation } from './validation.ts'
 
 /** As `source`, but files that are not what they have to be hold the copy, or whatever `check` does about them. */
-export function validatedProjection(
-  source: ProjectionSource,
-  validation: Pick<Validation, 'isEmpty' | 'check'>,
-): ProjectionSource {
-  if (validation.isEmpty) return source
+export function validatedProjection(source: ProjectionSource, validation: Pick<Validation, 'check'>): ProjectionSource {
   const check = (changes: PathChange[]): PathChange[] => {
     for (const { path, bytes } of changes) if (bytes !== undefined) validation.check(path, bytes)
     return changes

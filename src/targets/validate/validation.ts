@@ -27,10 +27,6 @@ export class Validation {
     })
   }
 
-  get isEmpty(): boolean {
-    return this.#rules.length === 0
-  }
-
   /** Throws `GuardError` when a file is not what a rule says. */
   check(path: string, bytes: Buffer): void {
     for (const { syntax, schema, matches, validator } of this.#rules) {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { symlink, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ensureNginx } from '../../rig/ensure.mjs'
 import { spawnTracked } from '../../support/child-process.ts'
@@ -10,7 +10,6 @@ import { MirrorRig } from '../../support/mirror-rig.ts'
 import { makeTempDir } from '../../support/temp-dir.ts'
 import { eventually } from '../../support/wait.ts'
 
-const ROUNDS = 20
 const CHANGES_PER_ROUND = 100
 
 let etcd: EtcdServer
@@ -37,12 +36,40 @@ http {
 `
 }
 
+/** Where one nginx works. */
+interface Place {
+  readonly nginx: string
+  readonly work: string
+}
+
+const byProgram = ({ work }: Place) => ({ exec: { command: ['sh', '-c', `kill -HUP "$(cat ${work}/nginx.pid)"`] } })
+const bySignal = ({ nginx }: Place) => ({ signal: { process: basename(nginx), signal: 'SIGHUP' } })
+
 test('nginx never sees a bad file and never misses the last good one, while 2,000 changes stream and a tenth is invalid', async () => {
-  const nginx = await ensureNginx()
+  await serveThroughChanges({ prefix: '/nginx/', rounds: 20, reload: byProgram })
+})
+
+test('nginx is reloaded by a signal to its master, found by its name among its workers, and check tries that', async () => {
+  await serveThroughChanges({ prefix: '/signalled/', rounds: 3, reload: bySignal, isChecked: true })
+})
+
+interface Scenario {
+  readonly prefix: string
+  readonly rounds: number
+  /** The action of the hook that reloads it. */
+  readonly reload: (place: Place) => object
+  /** Whether `check` looks at that action. */
+  readonly isChecked?: boolean
+}
+
+async function serveThroughChanges({ prefix, rounds, reload, isChecked = false }: Scenario): Promise<void> {
   const port = await freePort()
-  await using rig = await MirrorRig.make(etcd, { prefix: '/nginx/' })
+  await using rig = await MirrorRig.make(etcd, { prefix })
   await using directory = await makeTempDir('nginx')
   const work = directory.path
+  // By a name that no other nginx of this machine has.
+  const nginx = join(work, `nginx-${process.pid}`)
+  await symlink(await ensureNginx(), nginx)
   await writeFile(join(work, 'error.log'), '')
   await rig.writeConfig('nginx.conf.liquid', template(port, work))
   const files = {
@@ -58,11 +85,11 @@ test('nginx never sees a bad file and never misses the last good one, while 2,00
       {
         name: 'reload',
         phase: 'AfterPublish',
-        exec: { command: ['sh', '-c', `kill -HUP "$(cat ${work}/nginx.pid)"`] },
+        ...reload({ nginx, work }),
       },
     ],
   }
-  await rig.configure({ mirrors: [{ name: 'app', prefix: '/nginx/', target: { files } }] })
+  await rig.configure({ mirrors: [{ name: 'app', prefix, target: { files } }] })
   await rig.writer.put('answer', 'good 0')
   rig.run()
   await rig.settled()
@@ -78,7 +105,9 @@ test('nginx never sees a bad file and never misses the last good one, while 2,00
   }
   try {
     await eventually(ask)
-    for (let round = 1; round <= ROUNDS; round++) {
+    const signals = `ok       mirror app, hook reload: ${basename(nginx)} can be sent SIGHUP`
+    if (isChecked) expect(await rig.check()).toMatchObject({ code: 0, output: expect.stringContaining(signals) })
+    for (let round = 1; round <= rounds; round++) {
       for (let change = 1; change <= CHANGES_PER_ROUND; change++) {
         // The last one of a round is good, and some before it are not.
         const isBad = change % 10 === 5
@@ -92,7 +121,7 @@ test('nginx never sees a bad file and never misses the last good one, while 2,00
     // The last change is a bad one: what was good before stays.
     await rig.writer.put('answer', 'bad"; } nonsense {')
     await eventually(async () => expect((await rig.status()).lastError).toMatchObject({ reason: 'HookVetoed' }))
-    expect(await ask()).toBe(`good ${ROUNDS}.${CHANGES_PER_ROUND}`)
+    expect(await ask()).toBe(`good ${rounds}.${CHANGES_PER_ROUND}`)
     expect(readFileSync(join(rig.root, 'current/nginx.conf'), 'utf8')).not.toContain('nonsense')
   } finally {
     server.child.kill('SIGQUIT')
@@ -104,4 +133,4 @@ test('nginx never sees a bad file and never misses the last good one, while 2,00
   expect(log.match(/\[(emerg|alert|crit|error)\].*/g) ?? []).toEqual([])
   expect(await rig.metric('etcd_mirror_hook_runs_total', { hook: 'test', result: 'error' })).toBeGreaterThan(0)
   expect(await rig.metric('etcd_mirror_hook_runs_total', { hook: 'reload', result: 'success' })).toBeGreaterThan(1)
-})
+}

@@ -166,7 +166,8 @@ describe('a kube-apiserver that comes and goes', () => {
   test('the service account of a pod is read again at every request', async () => {
     await using directory = await makeTempDir()
     const put = (name: string, content: string) => writeFile(join(directory.path, name), content)
-    await Promise.all([put('ca.crt', await api.ca()), put('namespace', 'kube-system'), put('token', 'wrong')])
+    const { cert } = await api.identity()
+    await Promise.all([put('ca.crt', cert), put('namespace', 'kube-system'), put('token', 'wrong')])
     const env = { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: String(api.port) }
     expect(isInCluster(env, directory.path)).toBe(true)
     const credentials = await inClusterCredentials(env, directory.path)

@@ -1,8 +1,5 @@
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type KubeApi, startKubeApi } from '../../support/kube-api.ts'
-
-const CRDS = join(import.meta.dirname, '../../../crds')
 
 const mirror = (spec: object, name = 'app') => ({
   apiVersion: 'etcdmirror.dev/v1alpha1',
@@ -31,8 +28,7 @@ describe.each(['1.34', '1.37'] as const)('crds/ on Kubernetes %s', (minor) => {
 
   beforeAll(async () => {
     api = await startKubeApi({ minor })
-    await api.kubectl(['apply', '-f', CRDS])
-    await api.kubectl(['wait', '--for=condition=Established', '--timeout=60s', 'crd', '--all'])
+    await api.define()
   })
   afterAll(async () => {
     await api?.[Symbol.asyncDispose]()

@@ -1,42 +1,29 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { CONFIG_MAPS } from '../../../src/kube/kube-resource.ts'
 import { ListWatch } from '../../../src/kube/list-watch.ts'
-import { dataObjectRules } from '../../../src/targets/objects/rbac-rules.ts'
 import { systemClock } from '../../../src/util/clock.ts'
-import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts'
-import { type KubeApi, startKubeApi } from '../../support/kube-api.ts'
-import { KubeRig } from '../../support/kube-rig.ts'
+import type { KubeRig } from '../../support/kube-rig.ts'
+import { useKube } from '../../support/kube-servers.ts'
+import { configMapTarget } from '../../support/kube-targets.ts'
 import { eventually } from '../../support/wait.ts'
 
-let api: KubeApi
-let etcd: EtcdServer
-
-beforeAll(async () => {
-  api = await startKubeApi({ users: ['mirror'] })
-  etcd = await startEtcd({ version: '3.6' })
-})
-afterAll(async () => {
-  await etcd?.[Symbol.asyncDispose]()
-  await api?.[Symbol.asyncDispose]()
-})
-
-const target = { configMap: { name: 'app' } }
-const make = () => KubeRig.make({ api, etcd, target })
+const kube = useKube()
+const make = () => kube.rig([configMapTarget()])
 
 /** Reads the object at every change; fails when what it shows is no whole revision, or an older one than before. */
 function watchReader(rig: KubeRig) {
   const faults: string[] = []
   const seen: number[] = []
   const stop = new AbortController()
-  const look = (object: Parameters<KubeRig['expectData']>[0]) => {
+  const look = (object: Parameters<KubeRig['expectRevision']>[0]) => {
     const revision = Number(object?.metadata.annotations?.['etcdmirror.dev/revision'])
     if (revision < (seen.at(-1) ?? 0)) faults.push(`${revision} after ${seen.at(-1)}`)
     if (revision !== seen.at(-1)) seen.push(revision)
     // The writer's log may not have the revision yet: it is looked at again at the end.
     objects.push(object)
   }
-  const objects: Parameters<KubeRig['expectData']>[0][] = []
+  const objects: Parameters<KubeRig['expectRevision']>[0][] = []
   const ended = new ListWatch({
     client: rig.admin,
     query: { resource: CONFIG_MAPS, namespace: rig.namespace, fieldSelector: 'metadata.name=app' },
@@ -50,7 +37,7 @@ function watchReader(rig: KubeRig) {
     async end() {
       stop.abort()
       await ended
-      for (const object of objects) rig.expectData(object, 'ConfigMap')
+      for (const object of objects) rig.expectRevision(object)
       expect(faults).toEqual([])
     },
   }
@@ -62,32 +49,32 @@ describe('a ConfigMap in spite of faults', () => {
     await rig.writer.txn({ a: '0', b: '0' })
     const reader = watchReader(rig)
     let run = await rig.run()
-    await rig.settled('ConfigMap')
+    await rig.settled()
     const write = async (times: number) => {
       for (let index = 0; index < times; index++) {
         await rig.writer.txn({ a: true, b: true, [`c/${index % 7}`]: index % 3 === 0 ? undefined : true })
       }
     }
     await write(100)
-    await api.kill()
+    await kube.api.kill()
     await write(20)
-    await api.restart()
+    await kube.api.restart()
     await write(20)
-    await rig.settled('ConfigMap')
-    await etcd.kill()
-    await etcd.restart()
+    await rig.settled()
+    await kube.etcd.kill()
+    await kube.etcd.restart()
     await rig.writer.reconnect()
     await write(20)
-    await rig.settled('ConfigMap')
+    await rig.settled()
     await run.process.kill()
     await write(20)
     run = await rig.run()
     await write(20)
-    await rig.settled('ConfigMap')
+    await rig.settled()
     await run.process.kill('SIGKILL')
     run = await rig.run()
     await write(20)
-    await rig.settled('ConfigMap')
+    await rig.settled()
     await reader.end()
     // How many it sees is up to the machine: each outage at least is followed by one.
     expect(reader.seen.length).toBeGreaterThan(3)
@@ -97,23 +84,23 @@ describe('a ConfigMap in spite of faults', () => {
     await using rig = await make()
     await rig.writer.put('a', '0')
     const first = await rig.run()
-    await rig.settled('ConfigMap')
+    await rig.settled()
     const reader = watchReader(rig)
     const second = await rig.run()
     expect((await second.failing('TargetBusy')).published).toBe(false)
     first.process.signal('SIGSTOP')
     await rig.writer.put('a', '1')
-    await rig.settled('ConfigMap')
+    await rig.settled()
     await second.settled()
     for (let index = 0; index < 20; index++) {
       if (index === 5) first.process.signal('SIGCONT')
       await rig.writer.put('a', `later ${index}`)
     }
     await first.failing('TargetBusy')
-    await rig.settled('ConfigMap')
+    await rig.settled()
     expect((await second.process.kill()).code).toBe(0)
     await rig.writer.put('a', 'last')
-    await rig.settled('ConfigMap')
+    await rig.settled()
     await first.settled()
     await reader.end()
   })
@@ -122,79 +109,32 @@ describe('a ConfigMap in spite of faults', () => {
     await using rig = await make()
     await rig.writer.put('a', '0')
     const run = await rig.run()
-    await rig.settled('ConfigMap')
-    api.pause()
+    await rig.settled()
+    kube.api.pause()
     await rig.writer.put('a', '1')
     await sleep(3000)
     expect((await run.status()).published).toBe(true)
-    api.resume()
-    await rig.settled('ConfigMap')
-  })
-
-  test('a right that is missing is named; with it the mirror goes on', async () => {
-    await using rig = await make()
-    await rig.writer.put('a', '0')
-    const rules = dataObjectRules('app', CONFIG_MAPS, 'app')
-    const run = await rig.run()
-    await rig.settled('ConfigMap')
-    await rig.grant(rules.filter(({ verbs }) => !verbs.includes('patch')))
-    await rig.writer.put('a', '1')
-    const { lastError, published } = await run.failing('TargetNotWritable')
-    expect([published, lastError?.message]).toEqual([
-      true,
-      expect.stringContaining('cannot patch resource "configmaps"'),
-    ])
-    await rig.grant(rules)
-    await rig.settled('ConfigMap')
-    await run.until((status) => expect(status.lastError).toBeNull())
-  })
-
-  test('every rule of the least role is needed', async () => {
-    const rules = dataObjectRules('app', CONFIG_MAPS, 'app')
-    await using rig = await make()
-    await rig.writer.put('a', '0')
-    for (const rule of rules) {
-      await rig.grant(rules.filter((each) => each !== rule))
-      const run = await rig.run()
-      const { published } = await run.failing('TargetNotWritable')
-      expect(published, JSON.stringify(rule)).toBe(false)
-      expect((await run.process.kill()).code).toBe(0)
-    }
-    await rig.grant(rules)
-    const once = await rig.run({ args: ['--one-time'] })
-    expect([(await once.process.exit).code, once.process.output]).toEqual([0, expect.anything()])
-    await rig.settled('ConfigMap')
-  })
-
-  test('a namespace that is going away is reported, and nothing is made in it', async () => {
-    await using rig = await make()
-    await rig.writer.put('a', '0')
-    const run = await rig.run()
-    await rig.settled('ConfigMap')
-    // Without a controller manager it stays like this, as one with finalizers does.
-    await api.kubectl(['delete', 'namespace', rig.namespace, '--wait=false'])
-    await rig.kubectl(['delete', 'configmap', 'app', '--ignore-not-found'])
-    await rig.writer.put('a', '1')
-    await run.failing('TargetNotWritable')
-    expect(await rig.get(CONFIG_MAPS, 'app')).toBeUndefined()
+    kube.api.resume()
+    await rig.settled()
   })
 
   test('another mirror of the same object is refused', async () => {
     await using rig = await make()
     await rig.writer.put('a', '0')
     await rig.run()
-    await rig.settled('ConfigMap')
-    await rig.grant([...dataObjectRules('app', CONFIG_MAPS, 'app'), ...dataObjectRules('other', CONFIG_MAPS, 'app')])
-    const other = await rig.run({ name: 'other' })
+    await rig.settled()
+    const target = configMapTarget({}, 'other')
+    await rig.grant([...rig.rules, ...target.rules])
+    const other = await rig.run({ targets: [target] })
     const { lastError } = await other.failing('TargetForeign')
     expect(lastError?.message).toContain('it belongs to the mirror "app"')
   })
 
   test('guards hold the object as they hold files', async () => {
-    await using rig = await KubeRig.make({ api, etcd, target, mirror: { safety: { refuseEmpty: true } } })
+    await using rig = await kube.rig([configMapTarget()], { mirror: { safety: { refuseEmpty: true } } })
     await rig.writer.put('a', '0')
     const run = await rig.run()
-    const before = await rig.settled('ConfigMap')
+    const before = await rig.holder('a')
     await rig.writer.delete('a')
     const { phase } = await run.failing('EmptyRefused')
     expect(phase).toBe('Held')
@@ -205,14 +145,14 @@ describe('a ConfigMap in spite of faults', () => {
     await using rig = await make()
     await rig.writer.put('a', '0')
     const run = await rig.run()
-    await rig.settled('ConfigMap')
-    await etcd.kill()
+    await rig.settled()
+    await kube.etcd.kill()
     await rig.kubectl(['delete', 'configmap', 'app'])
     await eventually(async () => expect((await rig.data(CONFIG_MAPS, 'app')).a).toBe('0'), { timeoutMs: 30_000 })
-    await etcd.restart()
+    await kube.etcd.restart()
     await rig.writer.reconnect()
     await rig.writer.put('a', '1')
-    await rig.settled('ConfigMap')
+    await rig.settled()
     await run.settled()
   })
 })

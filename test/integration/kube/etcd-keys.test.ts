@@ -1,46 +1,59 @@
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { CONFIG_MAPS } from '../../../src/kube/kube-resource.ts'
+import { describe, expect, test } from 'vitest'
 import { ETCD_KEYS } from '../../../src/targets/objects/etcd-key-projection.ts'
-import { manyObjectsRules } from '../../../src/targets/objects/rbac-rules.ts'
-import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts'
-import { type KubeApi, startKubeApi } from '../../support/kube-api.ts'
-import { KubeRig } from '../../support/kube-rig.ts'
+import { useKube } from '../../support/kube-servers.ts'
+import { etcdKeysTarget } from '../../support/kube-targets.ts'
 import { eventually } from '../../support/wait.ts'
 
 const WAIT = { timeoutMs: 60_000 }
-const CRDS = join(import.meta.dirname, '../../../crds')
-
-let api: KubeApi
-let etcd: EtcdServer
-
-beforeAll(async () => {
-  api = await startKubeApi({ users: ['mirror'] })
-  etcd = await startEtcd({ version: '3.6' })
-  await api.kubectl(['apply', '-f', CRDS])
-  await api.kubectl(['wait', '--for=condition=Established', 'crd/etcdkeys.etcdmirror.dev', '--timeout=60s'])
-})
-afterAll(async () => {
-  await etcd?.[Symbol.asyncDispose]()
-  await api?.[Symbol.asyncDispose]()
-})
-
-const make = () => KubeRig.make({ api, etcd, target: { etcdKeys: {} } })
+const kube = useKube()
+const make = () => kube.rig([etcdKeysTarget()])
 
 describe('target etcdKeys', () => {
+  test('diff and run --dry-run name the resources that a publish would write; verify says that it has no revision', async () => {
+    await using rig = await make()
+    await rig.writer.txn({ a: 'hunter2', gone: '1', same: 'same' })
+    expect((await rig.command('run', ['--one-time'])).code).toBe(0)
+    expect(await rig.command('diff')).toMatchObject({ code: 0, output: expect.stringContaining('3 keys') })
+    await rig.writer.txn({ a: 'hunter2!', gone: undefined, new: '12' })
+    const { code, output } = await rig.command('diff')
+    expect(code).toBe(6)
+    expect(
+      output
+        .split('\n')
+        .slice(1)
+        .map((line) => line.trim().replace(/ +/g, ' ')),
+    ).toEqual([
+      '~ etcdkeys/app.a 7 B → 8 B',
+      '- etcdkeys/app.gone 1 B',
+      '+ etcdkeys/app.new 2 B',
+      '1 to add, 1 to change, 1 to remove; then 3 keys',
+    ])
+    const dry = await rig.command('run', ['--dry-run'])
+    expect(dry).toMatchObject({ code: 0, output: expect.stringMatching(/"added":1,"changed":1,"removed":1/) })
+    expect(await rig.command('verify')).toMatchObject({
+      code: 2,
+      output: expect.stringContaining('diff compares it with what etcd holds now'),
+    })
+    expect((await rig.list(ETCD_KEYS)).map(({ metadata }) => metadata.name).sort()).toEqual([
+      'app.a',
+      'app.gone',
+      'app.same',
+    ])
+  })
+
   test('follows puts, deletes, transactions and any bytes; writes nothing twice', async () => {
     await using rig = await make()
     await rig.writer.txn({ 'feature/dark-mode': 'on', 'Feature/Dark_Mode': 'off', 'a.b': '1', 'a/b': '2' })
     await rig.writer.put(Buffer.from([0xff, 0xfe]), Buffer.from([0xff, 0]))
     await rig.writer.put('empty', '')
     const run = await rig.run()
-    const names = (await rig.settledEtcdKeys()).map(({ metadata }) => metadata.name)
+    const names = (await rig.settled()).map(({ metadata }) => metadata.name)
     expect(names).toContain('app.feature.dark-mode')
     await rig.writer.txn(Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`many/${index}`, true])))
-    await rig.settledEtcdKeys()
+    await rig.settled()
     await rig.writer.deletePrefix('many/1')
     await rig.writer.put('feature/dark-mode', 'off')
-    const objects = await rig.settledEtcdKeys()
+    const objects = await rig.settled()
     const shown = objects.find(({ metadata }) => metadata.name === 'app.feature.dark-mode')
     expect(shown?.spec).toMatchObject({ key: `${rig.prefix}feature/dark-mode`, value: 'off', version: 2 })
     expect(await rig.kubectl(['get', 'etcdkeys', 'app.feature.dark-mode'])).toMatch(/KEY\s+REVISION\s+VERSION\s+MIRROR/)
@@ -68,12 +81,12 @@ describe('target etcdKeys', () => {
     await using rig = await make()
     await rig.writer.txn({ a: '1', b: '2', c: '3' })
     const first = await rig.run()
-    await rig.settledEtcdKeys()
+    await rig.settled()
     await first.settled()
     expect((await first.process.kill()).code).toBe(0)
     await rig.writer.txn({ a: '4', b: undefined, d: '5' })
     const second = await rig.run()
-    await rig.settledEtcdKeys()
+    await rig.settled()
     await second.settled()
     expect(await second.metric('etcd_mirror_resync_total')).toBe(0)
     expect(await second.metric('etcd_mirror_objects_total', { result: 'written' })).toBe(2)
@@ -81,144 +94,38 @@ describe('target etcdKeys', () => {
     await rig.kubectl(['delete', 'etcdkey', 'app.a'])
     await rig.kubectl(['patch', 'etcdkey', 'app.c', '--type=merge', '-p', '{"spec":{"value":"edited"}}'])
     const third = await rig.run()
-    await rig.settledEtcdKeys()
+    await rig.settled()
     await third.settled()
     expect(await third.metric('etcd_mirror_objects_total', { result: 'written' })).toBe(2)
   })
 
-  test('what somebody changes, deletes or keeps is put right', async () => {
-    await using rig = await make()
-    await rig.writer.txn({ a: '1', b: '2' })
-    const run = await rig.run()
-    await rig.settledEtcdKeys()
-    await run.settled()
-    await rig.kubectl(['patch', 'etcdkey', 'app.a', '--type=merge', '-p', '{"spec":{"value":"edited"}}'])
-    await rig.settledEtcdKeys()
-    await rig.kubectl(['delete', 'etcdkey', 'app.b'])
-    await rig.settledEtcdKeys()
-    await eventually(async () => expect(await run.metric('etcd_mirror_drift_detected_total')).toBeGreaterThan(0))
-    // A label of somebody else is no drift.
-    const before = await run.metric('etcd_mirror_objects_total', { result: 'written' })
-    await rig.kubectl(['label', 'etcdkey', 'app.a', 'team=a'])
-    await rig.writer.put('c', '3')
-    await rig.settledEtcdKeys()
-    expect(await run.metric('etcd_mirror_objects_total', { result: 'written' })).toBe(before + 1)
-  })
-
-  test('an object of somebody else stops that key alone', async () => {
-    await using rig = await make()
-    const spec = { key: 'theirs', createRevision: 1, modRevision: 1, version: 1 }
-    const theirs = { apiVersion: 'etcdmirror.dev/v1alpha1', kind: 'EtcdKey', metadata: { name: 'app.a' }, spec }
-    await rig.kubectl(['create', '-f', '-'], JSON.stringify(theirs))
-    await rig.writer.txn({ a: '1', b: '2' })
-    const run = await rig.run()
-    await run.failing('TargetForeign')
-    await eventually(async () => expect((await rig.get(ETCD_KEYS, 'app.b'))?.spec).toMatchObject({ value: '2' }))
-    expect((await rig.get(ETCD_KEYS, 'app.a'))?.spec).toEqual(spec)
-    expect((await run.status()).published).toBe(false)
-    await rig.kubectl(['delete', 'etcdkey', 'app.a'])
-    await rig.settledEtcdKeys()
-    await run.settled()
-  })
-
-  test('a value that no object holds is reported, the others are written', async () => {
+  test('a label of somebody else is no drift', async () => {
     await using rig = await make()
     await rig.writer.put('a', '1')
     const run = await rig.run()
-    await rig.settledEtcdKeys()
-    await rig.writer.put('large', Buffer.alloc(1 << 20, 'x'))
+    await rig.settled()
+    await rig.kubectl(['label', 'etcdkey', 'app.a', 'team=a'])
     await rig.writer.put('b', '2')
-    const { keys } = await run.until((status) => expect(status.keyErrors.count).toBe(1))
-    expect(keys).toBeGreaterThanOrEqual(2)
-    await eventually(async () => expect(await rig.get(ETCD_KEYS, 'app.b')).toBeDefined())
-    await rig.writer.put('large', 'small')
-    await rig.settledEtcdKeys()
-    await run.until((status) => expect(status.keyErrors.count).toBe(0))
-  })
-
-  test('converges over a killed API server, a killed etcd and a killed mirror', async () => {
-    await using rig = await make()
-    const write = async (start: number) => {
-      for (let index = start; index < start + 60; index++) {
-        await rig.writer.txn({ [`k/${index % 20}`]: index % 5 === 0 ? undefined : true, [`n/${index}`]: true })
-      }
-    }
-    await write(0)
-    const run = await rig.run()
-    await rig.settledEtcdKeys()
-    await api.kill()
-    await write(100)
-    await api.restart()
-    await rig.settledEtcdKeys()
-    await etcd.kill()
-    await etcd.restart()
-    await rig.writer.reconnect()
-    await write(200)
-    await rig.settledEtcdKeys()
-    await run.process.kill('SIGKILL')
-    await write(300)
-    const second = await rig.run()
-    await rig.settledEtcdKeys()
-    await second.settled()
+    await rig.settled()
+    await run.settled()
+    expect(await run.metric('etcd_mirror_objects_total', { result: 'written' })).toBe(2)
+    expect(await run.metric('etcd_mirror_drift_detected_total')).toBe(0)
   })
 
   test('one of two processes writes, and the other goes on where it ends', async () => {
     await using rig = await make()
     await rig.writer.put('a', '1')
     const first = await rig.run()
-    await rig.settledEtcdKeys()
+    await rig.settled()
     const second = await rig.run()
     await second.failing('TargetBusy')
     first.process.signal('SIGSTOP')
     await rig.writer.put('a', '2')
-    await rig.settledEtcdKeys()
+    await rig.settled()
     first.process.signal('SIGCONT')
     await rig.writer.put('a', '3')
     await first.failing('TargetBusy')
-    await rig.settledEtcdKeys()
+    await rig.settled()
     expect(await second.metric('etcd_mirror_resync_total')).toBeLessThanOrEqual(1)
-  })
-
-  test('5,000 keys', { timeout: 400_000 }, async () => {
-    await using rig = await make()
-    await rig.writer.txn(Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`service/${index}`, true])))
-    const run = await rig.run()
-    await eventually(async () => expect((await run.status()).published).toBe(true), {
-      timeoutMs: 380_000,
-      intervalMs: 500,
-    })
-    await rig.settledEtcdKeys()
-    expect(await run.metric('etcd_mirror_kube_requests_total', { method: 'PATCH' })).toBeLessThan(5500)
-  })
-
-  test('every rule of the least role is needed', async () => {
-    const rules = manyObjectsRules('app', [ETCD_KEYS])
-    await using rig = await make()
-    await rig.writer.put('a', '0')
-    for (const rule of rules) {
-      await rig.grant(rules.filter((each) => each !== rule))
-      const run = await rig.run()
-      const { published } = await run.failing('TargetNotWritable')
-      expect(published, JSON.stringify(rule)).toBe(false)
-      expect((await run.process.kill()).code).toBe(0)
-    }
-    await rig.grant(rules)
-    const once = await rig.run({ args: ['--one-time'] })
-    expect((await once.process.exit).code).toBe(0)
-    expect(await rig.get(CONFIG_MAPS, 'etcd-mirror-app')).toBeDefined()
-  })
-
-  test('without its CRD it waits and says so', async () => {
-    await using rig = await make()
-    await rig.writer.put('a', '0')
-    const run = await rig.run()
-    await rig.settledEtcdKeys()
-    await run.settled()
-    await api.kubectl(['delete', 'crd', 'etcdkeys.etcdmirror.dev'])
-    await rig.writer.put('a', '1')
-    await run.failing('TargetNotWritable')
-    await api.kubectl(['apply', '-f', CRDS])
-    await rig.settledEtcdKeys()
-    await run.settled()
   })
 })

@@ -47,6 +47,24 @@ stringData: { password: {{ value.secret | toJson }} }
 `
 
 describe('target objects', () => {
+  test('diff names the objects that a publish would write, and the keys that make none', async () => {
+    await using rig = await make(SERVICE, 'Json')
+    await rig.writer.txn({ web: JSON.stringify({ team: 'a', port: 80, secret: 's1' }), bad: 'hunter2' })
+    const { code, output } = await rig.command('diff', ALLOWED)
+    expect(code).toBe(6)
+    for (const line of [
+      '+ configmaps/app.web ',
+      '+ secrets/app.web-credentials ',
+      '1 keys have no place in the target',
+    ])
+      expect(output).toContain(line)
+    expect(output).not.toContain('hunter2')
+    expect(await rig.get(CONFIG_MAPS, 'app.web')).toBeUndefined()
+    const run = await rig.run({ args: ALLOWED })
+    await run.settled()
+    expect(await rig.command('diff', ALLOWED)).toMatchObject({ code: 0, output: expect.stringContaining('2 keys') })
+  })
+
   test('makes, changes and takes away the objects of each key', async () => {
     await using rig = await make(SERVICE, 'Json')
     const service = (fields: Readonly<Record<string, unknown>>) =>

@@ -161,7 +161,14 @@ describe('mirror.yaml faults', () => {
       ONE_MIRROR.replace('{ files: { root: /mirror/app } }', '{}'),
       ['mirror.yaml:4:13: mirrors[0].target: must hold exactly one of: files, configMap, secret, etcdKeys, objects'],
     ],
-    [`${ONE_MIRROR}    hooks: []\n`, ['mirror.yaml:5:5: mirrors[0].hooks: unknown key']],
+    [
+      `${ONE_MIRROR}    hooks: []\n`,
+      ['mirror.yaml:5:5: mirrors[0].hooks: unknown key, it belongs to mirrors[].target.files'],
+    ],
+    [
+      `${ONE_MIRROR}    keys: { rewrite: [] }\n`,
+      ['mirror.yaml:5:13: mirrors[0].keys.rewrite: unknown key, it belongs to mirrors[].target.files'],
+    ],
     [
       `${ONE_MIRROR}    limits: { maxKeys: 0, maxBytes: 1.5Gi, maxValueBytes: 0 }\n`,
       [

@@ -15,10 +15,6 @@ test('docs/hooks.md: its example is accepted, and has an example of each phase a
 })
 
 test.each([
-  [
-    { layout: 'InPlace', hooks: [{ name: 'a', phase: 'BeforePublish', exec: { command: ['x'] } }] },
-    'InPlace no tree is staged',
-  ],
   [{ hooks: [{ name: 'a', phase: 'BeforePublish', signal: { process: 'x' } }] }, 'a signal cannot veto'],
   [{ hooks: [{ name: 'a', phase: 'AfterPublish' }] }, 'must hold exactly one of: exec, http, signal'],
   [

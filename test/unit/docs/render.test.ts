@@ -69,7 +69,6 @@ test.each([
   [{ validate: [{ files: ['a'], schema: 's', command: ['x'] }] }, 'a schema needs syntax, not a command'],
   [{ validate: [{ files: ['a'], command: [''] }] }, 'must begin with a program'],
   [{ validate: [{ files: ['a'], command: ['x'], timeout: 0 }] }, 'timeout must not be 0'],
-  [{ layout: 'InPlace', validate: [{ files: ['a'], command: ['x'] }] }, 'a command needs the layout Snapshot'],
 ])('filesTargetSchema refuses checks that make no sense: %j', (written, message) => {
   const { error } = filesTargetSchema.safeParse({ root: '/m', ...written })
   expect(error?.issues.map((issue) => issue.message).join()).toContain(message)

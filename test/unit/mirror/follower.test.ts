@@ -20,7 +20,7 @@ async function following(overrides: Partial<FollowerOptions> = {}) {
     fragment: false,
     onState() {},
     onBatch() {},
-    select: (changes) => changes,
+    select: async (changes) => changes,
     clock: systemClock,
     signal: new AbortController().signal,
     ...overrides,

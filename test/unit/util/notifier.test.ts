@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Notifier } from '../../../src/util/notifier.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
 
 const never = new AbortController().signal
 
@@ -40,5 +41,24 @@ describe('Notifier', () => {
     await expect(waiting).rejects.toBe(reason)
     notifier.notify()
     await expect(notifier.wait(0, controller.signal)).rejects.toBe(reason)
+  })
+
+  test('waits for so long at most, and says whether something came', async () => {
+    const notifier = new Notifier()
+    const clock = new ManualClock()
+    const until = { clock, signal: never }
+    const late = notifier.waitAtMost(1000, notifier.version, until)
+    clock.advance(1000)
+    expect(await late).toBe(false)
+    const woken = notifier.waitAtMost(1000, notifier.version, until)
+    notifier.notify()
+    expect(await woken).toBe(true)
+    expect(await notifier.waitAtMost(1000, notifier.version - 1, until)).toBe(true)
+    expect(clock.sleepers).toBe(0)
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const waiting = notifier.waitAtMost(1000, notifier.version, { clock, signal: controller.signal })
+    controller.abort(reason)
+    await expect(waiting).rejects.toBe(reason)
   })
 })

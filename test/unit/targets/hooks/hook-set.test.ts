@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Sink } from '../../../../src/mirror/sink.ts'
@@ -7,6 +7,9 @@ import { layoutOf } from '../../../../src/targets/files/layout.ts'
 import type { HookContext } from '../../../../src/targets/hooks/hook-context.ts'
 import { HookSet } from '../../../../src/targets/hooks/hook-set.ts'
 import { hooksSchema } from '../../../../src/targets/hooks/options.ts'
+import type { StagedCheck } from '../../../../src/targets/hooks/staged-check.ts'
+import { commandChecks } from '../../../../src/targets/validate/command-checks.ts'
+import { validateSchema } from '../../../../src/targets/validate/options.ts'
 import { systemClock } from '../../../../src/util/clock.ts'
 import { silentLogger } from '../../../../src/util/logger.ts'
 import { noMetrics } from '../../../../src/util/metrics.ts'
@@ -14,6 +17,8 @@ import { eventually } from '../../../support/wait.ts'
 import {
   apply,
   fileSink,
+  inPlaceFiles,
+  inPlaceIdentities,
   options,
   publishedFiles,
   publishedName,
@@ -21,18 +26,24 @@ import {
   restore,
   type TestSinkOptions,
   tempDirectory,
+  until,
 } from '../files/support.ts'
 
 const results: [string, string | undefined][] = []
 afterEach(() => void results.splice(0))
 
 /** A sink whose hooks write into `<directory>/out`. */
-function hookedSink(directory: string, hooks: readonly unknown[], given: TestSinkOptions = {}): Sink {
+function hookedSink(
+  directory: string,
+  hooks: readonly unknown[],
+  given: TestSinkOptions = {},
+  checks: readonly StagedCheck[] = [],
+): Sink {
   const root = join(directory, 'root')
   const onResult: HookContext['onResult'] = (hook, failure) => void results.push([hook, failure?.message])
   const shared = { files: new FileSystem(), clock: systemClock, logger: silentLogger, metrics: noMetrics }
   const context = { ...shared, mirror: 'app', root, directory: layoutOf(root).hooks, onResult }
-  return fileSink(root, { hooks: new HookSet(hooksSchema.parse(hooks), context), ...given })
+  return fileSink(root, { hooks: new HookSet(hooksSchema.parse(hooks), context, checks), ...given })
 }
 
 const sh = (name: string, phase: string, script: string, more: object = {}) => ({
@@ -87,6 +98,26 @@ describe('BeforePublish', () => {
     expect(publishedFiles(root)).toEqual({ a: 'better', b: 'x' })
   })
 
+  test('InPlace sees the next state beside the files of now, and a veto leaves these as they are', async () => {
+    const { directory, root, read, lines, out } = place()
+    const script = `find . -type f | sort > ${out('seen')}; cat a > ${out('a')}; cat "$MIRROR_CHANGES" > ${out('changes')}; echo $MIRROR_REVISION >> ${out('runs')}; ! grep -q bad a`
+    const hooks = [sh('check', 'BeforePublish', script, { files: ['a', 'd/**'] })]
+    const sink = hookedSink(directory, hooks, { layout: 'InPlace' })
+    await restore(sink, { a: 'good', 'd/b': '1', other: 'x' }, 5)
+    const before = inPlaceIdentities(root)
+    await expect(apply(sink, { a: 'bad', 'd/b': undefined, c: 'new' }, 6)).rejects.toMatchObject({ code: 'HookVetoed' })
+    expect([read('seen'), read('a'), read('changes')]).toEqual(['./a\n./c\n./other\n', 'bad', 'a\nc\nd/b\n'])
+    expect(inPlaceFiles(root)).toEqual({ a: 'good', 'd/b': '1', other: 'x' })
+    expect(inPlaceIdentities(root)).toEqual(before)
+    await apply(sink, { a: 'better', 'd/b': undefined, c: 'new' }, 7)
+    expect(inPlaceFiles(root)).toEqual({ a: 'better', c: 'new', other: 'x' })
+    // None of its business: nobody is asked.
+    await apply(sink, { c: 'newer' }, 8)
+    expect(lines('runs')).toEqual(['5', '6', '7'])
+    expect(await sink.verify(options)).toEqual({ sound: true })
+    await until(() => readdirSync(layoutOf(root).work).length === 0)
+  })
+
   test('an abort ends a hook that goes on', async () => {
     const { directory, root, lines, out } = place()
     const sink = hookedSink(directory, [sh('check', 'BeforePublish', `echo $$ >> ${out('pid')}; sleep 1000`)])
@@ -109,6 +140,22 @@ const positionAt = (revision: number) => ({
   raftTerm: 2,
   keyCount: 0,
   anchor: undefined,
+})
+
+test('a command of validate is asked about files that are there: not where there is none, nor when one goes', async () => {
+  const { directory, root, out, lines } = place()
+  const command = ['sh', '-c', `echo $MIRROR_REVISION >> ${out('runs')}; ! grep -q bad conf/a`]
+  const checks = commandChecks(validateSchema.parse([{ files: ['conf/*'], command }]))
+  const sink = hookedSink(directory, [], {}, checks)
+  await restore(sink, { other: 'x' }, 5)
+  expect(lines('runs')).toEqual([])
+  await apply(sink, { 'conf/a': 'good' }, 6)
+  await apply(sink, { other: 'y' }, 7)
+  await expect(apply(sink, { 'conf/a': 'bad' }, 8)).rejects.toMatchObject({ code: 'ValidationFailed' })
+  expect(publishedFiles(root)).toEqual({ 'conf/a': 'good', other: 'y' })
+  await apply(sink, { 'conf/a': undefined }, 9)
+  await restore(sink, { 'conf/a': 'good', other: 'z' }, 10)
+  expect(lines('runs')).toEqual(['6', '8', '10'])
 })
 
 describe('files of a hook', () => {

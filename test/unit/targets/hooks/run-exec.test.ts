@@ -93,6 +93,22 @@ describe('runExec', () => {
     await eventually(() => expect(isAlive(pidIn(directory, 'orphan'))).toBe(false))
   })
 
+  test('one that forks, and whose children fork again and again, leaves none of them', async () => {
+    const directory = tempDirectory()
+    const pids = join(directory, 'pids')
+    const child = `echo $$ >> ${pids}; sh -c 'echo $$ >> ${pids}; for i in $(seq 1000); do sleep 0.01 & wait; done' & wait`
+    await sh(
+      `for i in 1 2 3 4 5 6 7 8; do sh -c "$CHILD" & done; while [ "$(wc -l < pids)" -lt 16 ]; do sleep 0.01; done`,
+      directory,
+      {
+        environment: { ...environment, CHILD: child } as HookRun['environment'],
+      },
+    )
+    const started = readFileSync(pids, 'utf8').trimEnd().split('\n').map(Number)
+    expect(started.length).toBeGreaterThanOrEqual(16)
+    await eventually(() => expect(started.filter(isAlive)).toEqual([]))
+  })
+
   test('one that floods its output is ended like any other', async () => {
     const failure = await failureOf(sh('yes', tempDirectory(), { timeoutMs: 500 }))
     expect(failure.kind).toBe('timeout')

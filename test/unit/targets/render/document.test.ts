@@ -54,6 +54,15 @@ describe('Document: the same keys make the same bytes', () => {
     )
   })
 
+  test('a key that is leaf and node is the member %leaf of its node, in every nested syntax, and a member of its own when flat', async () => {
+    const state = { a: '1', 'a/b': '2' }
+    expect(JSON.parse(await documentOf({ syntax: 'Json' }, state))).toEqual({ a: { '%leaf': '1', b: '2' } })
+    expect(await documentOf({ syntax: 'Yaml' }, state)).toBe("a:\n  '%leaf': '1'\n  b: '2'\n")
+    expect(await documentOf({ syntax: 'Toml' }, state)).toBe('[a]\n"%leaf" = "1"\nb = "2"\n')
+    const flat = await documentOf({ syntax: 'Json', structure: 'Flat' }, state)
+    expect(JSON.parse(flat)).toEqual({ a: '1', 'a/b': '2' })
+  })
+
   test('names that objects have of their own are only names', async () => {
     const text = await documentOf({ syntax: 'Json' }, { '__proto__/x': '1', constructor: '2' })
     expect(text).toBe('{\n  "__proto__": {\n    "x": "1"\n  },\n  "constructor": "2"\n}\n')

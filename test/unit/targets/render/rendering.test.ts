@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Totals } from '../../../../src/mirror/sink.ts'
+import { renderListSchema } from '../../../../src/targets/render/options.ts'
 import {
   apply,
   changesOf,
@@ -77,6 +78,19 @@ describe('renderingOf: tree and documents', () => {
     expect(inPlaceFiles(root)).toEqual({ 'db.env': 'DB_URL=y\n', 'db/url': 'y' })
   })
 })
+
+test.each([
+  ['app.json', 'app.json', '"app.json" is already written by another item'],
+  ['conf', 'conf/app.json', '"conf/app.json" cannot stand beside the file "conf"'],
+  ['conf/app.json', 'conf', '"conf" cannot stand beside the file "conf/app.json"'],
+])(
+  'two outputs on one path, or one where the other needs a directory, are an error: %s and %s',
+  (first, second, message) => {
+    const outputs = [{ document: { file: first, syntax: 'Json' } }, { template: { file: second, source: 'x.liquid' } }]
+    const { error } = renderListSchema.safeParse([TREE, ...outputs])
+    expect(error?.issues.map((issue) => issue.message)).toEqual([message])
+  },
+)
 
 describe('renderingOf: what cannot be rendered', () => {
   test('keeps the last good tree whole, also the files that could be written', async () => {

@@ -1,0 +1,230 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type KubeProxy, startKubeProxy } from '../../support/kube-proxy.ts'
+import type { KubeRig, KubeRun } from '../../support/kube-rig.ts'
+import { useKube } from '../../support/kube-servers.ts'
+import { EVERY_TARGET, SETTINGS_CRD, type TestTarget } from '../../support/kube-targets.ts'
+import { startSlowWebhook } from '../../support/slow-webhook.ts'
+import { eventually } from '../../support/wait.ts'
+
+const patiently = { timeoutMs: 60_000 }
+
+/** Every target, each by a mirror of one process. */
+class Mirrors implements AsyncDisposable {
+  readonly rig: KubeRig
+  run: KubeRun
+  #count = 0
+
+  static async start(rig: KubeRig): Promise<Mirrors> {
+    await rig.writer.txn({ a: '1', 'b/c': '2' })
+    const mirrors = new Mirrors(rig, await rig.run())
+    for (const target of EVERY_TARGET) await mirrors.settled(target)
+    return mirrors
+  }
+
+  constructor(rig: KubeRig, run: KubeRun) {
+    this.rig = rig
+    this.run = run
+  }
+
+  /** One transaction that changes, makes and deletes. */
+  async write(): Promise<void> {
+    this.#count += 1
+    await this.rig.writer.txn({ a: true, [`k/${this.#count}`]: true, [`k/${this.#count - 2}`]: undefined })
+  }
+
+  /** Everything that was written is shown, and nothing is wrong. */
+  async settled(target: TestTarget): Promise<void> {
+    await this.rig.settled(target)
+    await this.run.of(target).settled()
+    await this.run.of(target).until(({ lastError }) => expect(lastError).toBeNull())
+  }
+
+  async editEach(): Promise<void> {
+    for (const target of EVERY_TARGET) await this.rig.edit('a', 'edited', target)
+  }
+
+  async removeEach(): Promise<void> {
+    for (const target of EVERY_TARGET) await this.rig.remove('a', target)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.rig[Symbol.asyncDispose]()
+  }
+}
+
+describe('mirrors that live through it all', () => {
+  const kube = useKube()
+  let proxy: KubeProxy
+  let mirrors: Mirrors
+
+  beforeAll(async () => {
+    proxy = await startKubeProxy(kube.api)
+    mirrors = await Mirrors.start(await kube.rig(EVERY_TARGET, { server: proxy.server }))
+  })
+  afterAll(async () => {
+    await mirrors?.[Symbol.asyncDispose]()
+    await proxy?.[Symbol.asyncDispose]()
+  })
+
+  describe('API server killed and restarted', () => {
+    beforeAll(async () => {
+      await kube.api.kill()
+      await mirrors.write()
+      await eventually(
+        async () => expect((await mirrors.run.status()).lastError?.reason).toBe('TargetNotWritable'),
+        patiently,
+      )
+      await mirrors.write()
+      await kube.api.restart()
+    })
+
+    test.each(EVERY_TARGET)('$kind', (target) => mirrors.settled(target))
+  })
+
+  describe('etcd killed', () => {
+    beforeAll(async () => {
+      await kube.etcd.kill()
+      await mirrors.removeEach()
+    })
+
+    test.each(EVERY_TARGET.filter(({ isMany }) => !isMany))('$kind: put right meanwhile', async (target) => {
+      await mirrors.rig.settled(target)
+    })
+
+    describe('and restarted', () => {
+      beforeAll(async () => {
+        await kube.etcd.restart()
+        await mirrors.rig.writer.reconnect()
+        await mirrors.write()
+      })
+
+      test.each(EVERY_TARGET)('$kind', (target) => mirrors.settled(target))
+    })
+  })
+
+  describe('mirror killed', () => {
+    beforeAll(async () => {
+      await mirrors.write()
+      await mirrors.run.process.kill('SIGKILL')
+      await mirrors.write()
+      mirrors.run = await mirrors.rig.run()
+    })
+
+    test.each(EVERY_TARGET)('$kind', async (target) => {
+      await mirrors.settled(target)
+      const { mirror, isMany } = target
+      // One object holds its position; that of many objects may be older than they are.
+      const resyncs = await mirrors.run.metric('etcd_mirror_resync_total', { mirror })
+      expect(resyncs).toBeLessThanOrEqual(isMany ? 1 : 0)
+    })
+  })
+
+  describe('410 Gone', () => {
+    beforeAll(async () => {
+      const before = proxy.gone
+      proxy.close()
+      await mirrors.editEach()
+      // Its etcd loses the history that the watches would go on from.
+      await kube.api.kill()
+      for (let index = 0; index < 50; index++) await kube.api.etcd.etcdctl(['put', '/other', String(index)])
+      const { header } = JSON.parse(await kube.api.etcd.etcdctl(['get', '/other', '-w', 'json']))
+      await kube.api.etcd.etcdctl(['compact', String(header.revision)])
+      await kube.api.restart()
+      proxy.open()
+      await eventually(() => expect(proxy.gone).toBeGreaterThanOrEqual(before + EVERY_TARGET.length), patiently)
+    })
+
+    test.each(EVERY_TARGET)('$kind', (target) => mirrors.settled(target))
+  })
+
+  describe('watch expiry', () => {
+    beforeAll(() => {
+      proxy.watchSeconds = 1
+      proxy.cut()
+    })
+    afterAll(() => {
+      proxy.watchSeconds = undefined
+    })
+
+    test.each(EVERY_TARGET)('$kind', async (target) => {
+      const { plural } = target.resource
+      const before = proxy.expired(plural)
+      await eventually(() => expect(proxy.expired(plural)).toBeGreaterThan(before + 1), patiently)
+      await mirrors.rig.edit('a', 'edited', target)
+      await mirrors.settled(target)
+    })
+  })
+
+  describe('slow admission webhook', () => {
+    const changes = 40
+    const written = ({ mirror }: TestTarget) =>
+      mirrors.run.metric('etcd_mirror_objects_total', { mirror, result: 'written' })
+
+    test.each(EVERY_TARGET)('$kind', async (target) => {
+      const { namespace, writer } = mirrors.rig
+      const options = { namespace, resources: [target.resource], delayMs: 500 }
+      await using _ = await startSlowWebhook(kube.api, options)
+      const before = await written(target)
+      for (let index = 0; index < changes; index++) await writer.txn({ a: true, 'b/c': true })
+      await mirrors.settled(target)
+      // What comes while a write is under way goes into the next one, each a whole revision.
+      const keys = target.isMany ? 2 : 1
+      expect((await written(target)) - before).toBeLessThan((changes * keys) / 2)
+    })
+  })
+
+  describe('CRD removed', () => {
+    const hasCrd = ({ isMany }: TestTarget) => isMany
+
+    beforeAll(async () => {
+      await kube.api.kubectl(['delete', 'crd', 'etcdkeys.etcdmirror.dev', SETTINGS_CRD.metadata.name])
+      await mirrors.write()
+    })
+
+    test.each(EVERY_TARGET.filter((target) => !hasCrd(target)))('$kind: goes on', (target) => mirrors.settled(target))
+
+    test.each(EVERY_TARGET.filter(hasCrd))('$kind: waits', async (target) => {
+      const { lastError } = await mirrors.run.of(target).failing('TargetNotWritable')
+      expect(lastError?.message).toContain('it serves no such kind')
+      expect(lastError?.hint).toContain('CRD')
+    })
+
+    test.each(EVERY_TARGET.filter(hasCrd))('$kind: goes on when it is back', async (target) => {
+      await kube.api.define([SETTINGS_CRD])
+      await mirrors.settled(target)
+    })
+  })
+
+  describe('namespace terminating', () => {
+    beforeAll(async () => {
+      // Without a controller manager it stays like this, as one with finalizers does.
+      await kube.api.kubectl(['delete', 'namespace', mirrors.rig.namespace, '--wait=false'])
+      await mirrors.removeEach()
+      await mirrors.write()
+    })
+
+    test.each(EVERY_TARGET)('$kind', async (target) => {
+      const { lastError } = await mirrors.run.of(target).failing('TargetNotWritable')
+      expect(lastError?.message).toContain('is being terminated')
+      expect(lastError?.hint).toBeNull()
+      expect(await mirrors.rig.get(target.resource, target.objectOf('a'))).toBeUndefined()
+    })
+  })
+})
+
+describe('429', () => {
+  // One change at a time; who comes meanwhile is sent away, and told when to come again.
+  const kube = useKube({ flags: ['--enable-priority-and-fairness=false', '--max-mutating-requests-inflight=1'] })
+  let mirrors: Mirrors
+
+  beforeAll(async () => {
+    mirrors = await Mirrors.start(await kube.rig(EVERY_TARGET))
+    await mirrors.rig.writer.fill(Array.from({ length: 100 }, (_, index) => `many/${index}`))
+  })
+  afterAll(() => mirrors?.[Symbol.asyncDispose]())
+
+  test.each(EVERY_TARGET)('$kind', async (target) => {
+    await mirrors.settled(target)
+    expect(await mirrors.run.metric('etcd_mirror_kube_requests_total', { result: 'KubeThrottled' })).toBeGreaterThan(0)
+  })
+})
