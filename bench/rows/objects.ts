@@ -54,7 +54,7 @@ async function applies(
   place: Place,
 ): Promise<{ readonly rows: readonly Row[]; readonly peerMs: readonly number[] }> {
   const costs = { ours: [] as ApplyCost[], 'client-node': [] as ApplyCost[] }
-  const count = context.size(2000, 100)
+  const count = context.size(500, 100)
   for (let run = 0; run < context.size(5, 2); run += 1) {
     for (const client of run % 2 === 0 ? (['ours', 'client-node'] as const) : (['client-node', 'ours'] as const)) {
       costs[client].push(await runApplies(client, { ...place, count }))
