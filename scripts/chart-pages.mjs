@@ -2,7 +2,7 @@
 
 import { partOf } from './rbac-page.mjs'
 
-const CHART = 'deploy/helm/etcd-mirror'
+export const CHART = 'deploy/helm/etcd-mirror'
 /** What `helm uninstall` leaves: with a definition all its resources would go, and with these what the mirrors made. */
 const KEEP = { 'helm.sh/resource-policy': 'keep' }
 

@@ -1,6 +1,6 @@
 // Writes deploy/operator.yaml, the chart as people without Helm apply it. With --check it writes nothing and exits 1 on a
-// difference. helm is not everywhere where this checks: the file names a digest of what it is made of, which is compared
-// alone, and with --render (in the integration tests) the rest too. Needs the Node of devDependencies.
+// difference. helm is not everywhere where this checks: what it renders is then known by a digest of the chart, and compared with
+// --render alone (in the integration tests). Needs the Node of devDependencies.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -8,73 +8,69 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ensureHelm } from '../test/rig/ensure.mjs'
+import { CHART, CHART_CRDS } from './chart-pages.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const MANIFEST = 'deploy/operator.yaml'
-const CHART = 'deploy/helm/etcd-mirror'
 const NAME = 'etcd-mirror'
+/** The definitions stand in crds/ as well, where they are compared as they are. */
+const FLAGS = ['--namespace', NAME, '--skip-tests', '--kube-version', '1.34.0', '--set', 'crds.install=false']
 
 const isCheck = process.argv.includes('--check')
-const digest = digestOf([...filesBelow(CHART), ...filesBelow('crds'), 'scripts/operator-manifest.mjs'])
+const doesRender = process.argv.includes('--render')
+const beginning = [namespace(), ...filesBelow('crds').map(definition), chartHead()].join('---\n')
 const written = read(MANIFEST)
-const isCurrent = written.includes(`sha256 ${digest}`)
+const isCurrent = written.startsWith(beginning)
 
 if (isCheck) {
-  const isEqual = isCurrent && (!process.argv.includes('--render') || written === (await render()))
+  const isEqual = isCurrent && (!doesRender || written === beginning + helmTemplate(await ensureHelm()))
   if (!isEqual) {
-    console.error(`${MANIFEST} differs from ${CHART}: run \`npm run generate\``)
+    console.error(`${MANIFEST} differs from ${CHART} or crds: run \`npm run generate\``)
     process.exitCode = 1
   }
-} else if (!isCurrent || process.argv.includes('--render')) {
-  writeFileSync(join(root, MANIFEST), await render())
+} else if (!isCurrent || doesRender) {
+  writeFileSync(join(root, MANIFEST), beginning + helmTemplate(await ensureHelm()))
 }
 
-async function render() {
-  const namespace = {
-    head: `# The operator of etcd-mirror: its namespace, its custom resources, its rights, and two replicas of it.
-# Made by scripts/operator-manifest.mjs from ${CHART} with its default values, so that the operator may read and write
-# no Secrets. Write your registry into the line "image:". docs/install.md says more.
-# sha256 ${digest}
-`,
-    text: `apiVersion: v1
+function namespace() {
+  return `# The operator of etcd-mirror: its namespace, its custom resources, its rights, and two replicas of it.
+# Made by scripts/operator-manifest.mjs from crds/ and from ${CHART} with its default values: the operator
+# may read and write no Secrets. Write your registry into the line "image:". docs/install.md says more.
+apiVersion: v1
 kind: Namespace
 metadata:
   name: ${NAME}
   labels:
     pod-security.kubernetes.io/enforce: restricted
-`,
-  }
-  const definitions = filesBelow('crds').map((path) => read(path).replace(/^#.*\n/, ''))
-  const rest = (await helmTemplate()).replaceAll(/^# Source: .*\n/gm, '').replace(/^---\n/, '')
-  return namespace.head + [namespace.text, ...definitions, rest].join('---\n')
+`
 }
 
-async function helmTemplate() {
-  const helm = await ensureHelm()
+function definition(path) {
+  return read(path).replace(/^#.*\n/, '')
+}
+
+function chartHead() {
+  const hash = createHash('sha256').update(FLAGS.join(' '))
+  const files = filesBelow(CHART).filter((path) => !path.startsWith(CHART_CRDS))
+  for (const path of files) hash.update(`\n${path}\n${read(path)}`)
+  return `# From the chart, sha256 ${hash.digest('hex')}\n`
+}
+
+function helmTemplate(helm) {
   const home = mkdtempSync(join(tmpdir(), 'etcd-mirror-helm-'))
   try {
-    const args = ['--namespace', NAME, '--skip-tests', '--kube-version', '1.34.0', '--set', 'crds.install=false']
-    return execFileSync(helm, ['template', NAME, join(root, CHART), ...args], {
-      encoding: 'utf8',
-      env: { HOME: home, PATH: process.env.PATH },
-    })
+    const env = { HOME: home, PATH: process.env.PATH }
+    const text = execFileSync(helm, ['template', NAME, join(root, CHART), ...FLAGS], { encoding: 'utf8', env })
+    return text.replaceAll(/^# Source: .*\n/gm, '').replace(/^---\n/, '')
   } finally {
     rmSync(home, { recursive: true, force: true })
   }
 }
 
-function digestOf(paths) {
-  const hash = createHash('sha256')
-  for (const path of paths) hash.update(`${path}\n${read(path)}\n`)
-  return hash.digest('hex')
-}
-
 function filesBelow(directory) {
   const entries = readdirSync(join(root, directory), { withFileTypes: true, recursive: true })
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(root.length))
-    .sort()
+  const files = entries.filter((entry) => entry.isFile())
+  return files.map((entry) => join(entry.parentPath, entry.name).slice(root.length)).sort()
 }
 
 function read(path) {

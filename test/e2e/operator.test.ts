@@ -1,7 +1,7 @@
 import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { OPERATOR_RIGHTS, type OperatorRight } from '../../src/operator/operator-rights.ts'
+import { OPERATOR_RIGHTS, type OperatorRightName } from '../../src/operator/operator-rights.ts'
 import type { RbacRule } from '../../src/targets/objects/rbac-rules.ts'
 import { type Cluster, startCluster } from '../support/cluster/cluster.ts'
 import { CHART } from '../support/helm.ts'
@@ -12,6 +12,8 @@ const OPERATOR = 'etcd-mirror'
 const ACCOUNT = `system:serviceaccount:${OPERATOR}:etcd-mirror-operator`
 const TENANT = 'shop'
 const PREFIX = '/config/shop/'
+/** What the values below enable, in every namespace that is served. */
+const SERVED: readonly OperatorRightName[] = ['mirrors', 'configMaps', 'connectionSecrets', 'secretTargets', 'etcdKeys']
 /** Pods start, leaders change, and the machine may be busy. */
 const SLOWLY = { timeoutMs: 240_000, intervalMs: 250 }
 
@@ -56,22 +58,25 @@ test('installed by its chart, two operators keep a ConfigMap, a Secret and EtcdK
   await etcd.put(`${PREFIX}db/host`, 'db-3')
   await copied('db-3')
   expect(await leader()).not.toBe(killed)
-  for (const name of ['config-map', 'secret', 'keys']) {
-    const ready = '{.status.conditions[?(@.type=="Ready")].status}'
-    expect(await kubectl(['-n', TENANT, 'get', 'etcdmirror', name, '-o', `jsonpath=${ready}`])).toBe('True')
-  }
+  const ready = 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}'
+  await eventually(
+    async () => expect(await kubectl(['-n', TENANT, 'get', 'etcdmirrors', '-o', ready])).toBe('True True True'),
+    SLOWLY,
+  )
 })
 
 test('the operator may do what the code says that it needs, and nothing else', async () => {
-  const rights = (scopes: readonly OperatorRight['scope'][]) =>
-    permissions(
-      // The chart has rights for kinds of the target objects only as far as they are named.
-      OPERATOR_RIGHTS.filter(({ name, scope }) => scopes.includes(scope) && name !== 'objectConfigMaps').flatMap(
-        ({ rules }) => rules,
-      ),
-    )
-  expect(await allowed(TENANT)).toEqual(rights(['Served', 'Cluster']))
-  expect(await allowed(OPERATOR)).toEqual(rights(['Served', 'Cluster', 'Own']))
+  expect(await allowed(TENANT)).toEqual(rights(...SERVED, 'clusterConnections'))
+  const own = ['leadership', 'clusterConnectionSecrets'] as const
+  expect(await allowed(OPERATOR)).toEqual(rights(...SERVED, 'clusterConnections', ...own))
+})
+
+test('who may edit a namespace may make mirrors in it', async () => {
+  await kubectl(['-n', TENANT, 'create', 'rolebinding', 'jane', '--clusterrole=edit', '--user=jane'])
+  const canI = (namespace: string) =>
+    cluster.machine.run(['kubectl', 'auth', 'can-i', 'create', 'etcdmirrors', '-n', namespace, '--as=jane'])
+  await eventually(async () => expect((await canI(TENANT)).stdout).toBe('yes\n'), SLOWLY)
+  expect((await canI(OPERATOR)).stdout).toBe('no\n')
 })
 
 test('helm test passes', async () => {
@@ -130,6 +135,10 @@ async function allowed(namespace: string): Promise<readonly string[]> {
   }
   const everybody = new Set(permissions(await rulesOf(`system:serviceaccount:${TENANT}:default`)))
   return permissions(await rulesOf(ACCOUNT)).filter((permission) => !everybody.has(permission))
+}
+
+function rights(...names: readonly OperatorRightName[]): readonly string[] {
+  return permissions(OPERATOR_RIGHTS.filter(({ name }) => names.includes(name)).flatMap(({ rules }) => rules))
 }
 
 /** One line for each verb of each resource that the rules allow. */

@@ -68,7 +68,7 @@ export class KubeRig implements AsyncDisposable {
     const namespace = `test-${process.pid}-${count}`
     const writer = await Writer.open(options.etcd.endpoint, `/${namespace}/`)
     const rig = new KubeRig(options, namespace, writer, await makeTempDir('kube-rig'), await options.api.client())
-    await rig.#prepare()
+    await rig.prepare()
     return rig
   }
 
@@ -90,6 +90,22 @@ export class KubeRig implements AsyncDisposable {
   /** The rights that it began with. */
   get rules(): readonly RbacRule[] {
     return this.#options.rules ?? this.#targets.flatMap((target) => target.rules)
+  }
+
+  /** Makes the namespace, again when it is gone, and the role of the user in it. */
+  async prepare(): Promise<void> {
+    const { admin, namespace, rules } = this
+    const { group: apiGroup, kind } = ROLES
+    const roleRef = { apiGroup, kind, name: USER }
+    const subjects = [{ apiGroup, kind: 'User', name: USER }]
+    const metadata = { name: USER }
+    await admin.create(
+      { resource: NAMESPACES, namespace: undefined, name: namespace },
+      { metadata: { name: namespace } },
+      context,
+    )
+    await admin.create(this.ref(ROLES, USER), { metadata, rules }, context)
+    await admin.create(this.ref(ROLE_BINDINGS, USER), { metadata, roleRef, subjects }, context)
   }
 
   /** The rights of the mirror's user in the namespace, from now on. */
@@ -202,22 +218,6 @@ export class KubeRig implements AsyncDisposable {
     return await this.admin.create(this.ref(target.resource, target.objectOf(key)), manifest, context)
   }
 
-  /** The namespace, and the role of the user. */
-  async #prepare(): Promise<void> {
-    const { admin, namespace, rules } = this
-    const { group: apiGroup, kind } = ROLES
-    const roleRef = { apiGroup, kind, name: USER }
-    const subjects = [{ apiGroup, kind: 'User', name: USER }]
-    const metadata = { name: USER }
-    await admin.create(
-      { resource: NAMESPACES, namespace: undefined, name: namespace },
-      { metadata: { name: namespace } },
-      context,
-    )
-    await admin.create(this.ref(ROLES, USER), { metadata, rules }, context)
-    await admin.create(this.ref(ROLE_BINDINGS, USER), { metadata, roleRef, subjects }, context)
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     for (const started of this.#processes) {
       started.signal('SIGCONT')
@@ -316,8 +316,11 @@ export class KubeRun {
     }, timeoutMs)
   }
 
-  async failing(reason: string): Promise<MirrorDocument> {
-    return await this.until((status) => expect(status.lastError?.reason, JSON.stringify(status)).toBe(reason))
+  /** Resolves once it fails for this reason, with a message that holds `text`. */
+  async failing(reason: string, text = ''): Promise<MirrorDocument> {
+    return await this.until((status) => {
+      expect(status.lastError, JSON.stringify(status)).toMatchObject({ reason, message: expect.stringContaining(text) })
+    })
   }
 
   /** Sum over the series of a metric that hold every given label. */

@@ -57,7 +57,9 @@ test('an upgrade renews the custom resource definitions, and uninstalling leaves
     helm.run([...command, '--namespace', NAMESPACE, ...valueFlags(values)], kubeconfig)
   const shortName = () => api.kubectl(['get', 'crd', CRD, '-o', 'jsonpath={.spec.names.shortNames[0]}'])
 
-  await run(['install', 'etcd-mirror', older.path, '--create-namespace'])
+  const notes = await run(['install', 'etcd-mirror', older.path, '--create-namespace'])
+  expect(notes).toContain('kubectl -n etcd-mirror rollout status deployment/etcd-mirror-operator')
+  expect(notes).toContain('kind: EtcdMirror')
   expect(await shortName()).toBe('former')
   await run(['upgrade', 'etcd-mirror', CHART])
   expect(await shortName()).toBe('em')

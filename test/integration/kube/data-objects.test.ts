@@ -100,8 +100,6 @@ describe.each(KINDS)('target %s', (kind, targetWith, encoded) => {
 test('diff, verify and run --dry-run compare a Secret with etcd by names and sizes, and write nothing', async () => {
   await using rig = await kube.rig([secretTarget({ labels: { team: 'a' } })])
   await rig.writer.txn({ 'a/b': 'hunter2', gone: '1', same: 'same' })
-  expect(await rig.command('diff')).toMatchObject({ code: 6, output: expect.stringContaining('nothing published') })
-  expect(await rig.command('verify')).toMatchObject({ code: 5 })
   const dry = await rig.command('run', ['--dry-run'])
   expect([dry.code, JSON.parse(dry.output.split('\n').at(-1) ?? '')]).toEqual([
     0,
@@ -110,7 +108,6 @@ test('diff, verify and run --dry-run compare a Secret with etcd by names and siz
   expect(await rig.get(SECRETS, 'app')).toBeUndefined()
   expect((await rig.command('run', ['--one-time'])).code).toBe(0)
   const before = await rig.holder('a/b')
-  expect(await rig.command('diff')).toMatchObject({ code: 0, output: expect.stringContaining('3 keys') })
   await rig.writer.txn({ 'a/b': 'hunter2!', gone: undefined, new: '12' })
   const { code, output } = await rig.command('diff')
   expect(code).toBe(6)

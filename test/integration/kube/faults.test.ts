@@ -1,9 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { enforcePolicy } from '../../support/admission-policy.ts'
+import { startHoldingWebhook } from '../../support/holding-webhook.ts'
+import { NAMESPACES } from '../../support/kube-api.ts'
+import { KubeControllerManager } from '../../support/kube-controller-manager.ts'
 import { type KubeProxy, startKubeProxy } from '../../support/kube-proxy.ts'
 import type { KubeRig, KubeRun } from '../../support/kube-rig.ts'
 import { useKube } from '../../support/kube-servers.ts'
 import { EVERY_TARGET, SETTINGS_CRD, type TestTarget } from '../../support/kube-targets.ts'
-import { startSlowWebhook } from '../../support/slow-webhook.ts'
 import { eventually } from '../../support/wait.ts'
 
 const patiently = { timeoutMs: 60_000 }
@@ -156,20 +160,57 @@ describe('mirrors that live through it all', () => {
   })
 
   describe('slow admission webhook', () => {
-    const changes = 40
-    const written = ({ mirror }: TestTarget) =>
-      mirrors.run.metric('etcd_mirror_objects_total', { mirror, result: 'written' })
-
     test.each(EVERY_TARGET)('$kind', async (target) => {
-      const { namespace, writer } = mirrors.rig
-      const options = { namespace, resources: [target.resource], delayMs: 500 }
-      await using _ = await startSlowWebhook(kube.api, options)
-      const before = await written(target)
-      for (let index = 0; index < changes; index++) await writer.txn({ a: true, 'b/c': true })
+      const { rig, run } = mirrors
+      const { mirror, resource, isMany } = target
+      const written = () => run.metric('etcd_mirror_objects_total', { mirror, result: 'written' })
+      await using webhook = await startHoldingWebhook(kube.api, { namespace: rig.namespace, resources: [resource] })
+      const change = () => rig.writer.txn({ a: true, 'b/c': true })
+      // The API server asks a new webhook after a while.
+      await eventually(async () => {
+        await change()
+        await Promise.race([webhook.asked, sleep(100).then(() => Promise.reject(new Error('not asked yet')))])
+      }, patiently)
+      const unheld = await written()
+      for (let index = 0; index < 30; index++) await change()
+      await run.of(target).until(({ observedRevision }) => {
+        expect(observedRevision).toBeGreaterThanOrEqual(rig.writer.log.lastRevision)
+      })
+      webhook.release()
       await mirrors.settled(target)
-      // What comes while a write is under way goes into the next one, each a whole revision.
-      const keys = target.isMany ? 2 : 1
-      expect((await written(target)) - before).toBeLessThan((changes * keys) / 2)
+      // What came while a write was under way goes into the next one.
+      expect((await written()) - unheld).toBeLessThan(isMany ? 20 : 10)
+    })
+  })
+
+  describe('refused by an admission policy', () => {
+    let policy: AsyncDisposable
+
+    beforeAll(async () => {
+      policy = await enforcePolicy(kube.api, mirrors.rig.namespace)
+      await mirrors.rig.writer.txn({ refused: 'hunter2', admitted: 'x' })
+    })
+    afterAll(() => policy?.[Symbol.asyncDispose]())
+    const named = "ValidatingAdmissionPolicy 'no-hunter2'"
+
+    test.each(EVERY_TARGET.filter(({ isMany }) => !isMany))('$kind: nothing is written', async (target) => {
+      const { lastError } = await mirrors.run.of(target).failing('TargetNotWritable', named)
+      expect(lastError?.message).not.toContain('hunter2 is weak')
+      expect(lastError?.hint).toBeNull()
+    })
+
+    test.each(EVERY_TARGET.filter(({ isMany }) => isMany))('$kind: that key alone', async (target) => {
+      const { keyErrors } = await mirrors.run.of(target).until((status) => expect(status.keyErrors.count).toBe(1))
+      expect(keyErrors.examples?.[0]?.reason).toContain(named)
+      expect(keyErrors.examples?.[0]?.reason).not.toContain('hunter2 is weak')
+      const admitted = () => mirrors.rig.get(target.resource, target.objectOf('admitted'))
+      await eventually(async () => expect(await admitted()).toBeDefined(), patiently)
+    })
+
+    describe('and taken back', () => {
+      beforeAll(() => mirrors.rig.writer.delete('refused'))
+
+      test.each(EVERY_TARGET)('$kind', (target) => mirrors.settled(target))
     })
   })
 
@@ -184,8 +225,7 @@ describe('mirrors that live through it all', () => {
     test.each(EVERY_TARGET.filter((target) => !hasCrd(target)))('$kind: goes on', (target) => mirrors.settled(target))
 
     test.each(EVERY_TARGET.filter(hasCrd))('$kind: waits', async (target) => {
-      const { lastError } = await mirrors.run.of(target).failing('TargetNotWritable')
-      expect(lastError?.message).toContain('it serves no such kind')
+      const { lastError } = await mirrors.run.of(target).failing('TargetNotWritable', 'it serves no such kind')
       expect(lastError?.hint).toContain('CRD')
     })
 
@@ -204,10 +244,22 @@ describe('mirrors that live through it all', () => {
     })
 
     test.each(EVERY_TARGET)('$kind', async (target) => {
-      const { lastError } = await mirrors.run.of(target).failing('TargetNotWritable')
-      expect(lastError?.message).toContain('is being terminated')
+      const { lastError } = await mirrors.run.of(target).failing('TargetNotWritable', 'is being terminated')
       expect(lastError?.hint).toBeNull()
       expect(await mirrors.rig.get(target.resource, target.objectOf('a'))).toBeUndefined()
+    })
+
+    describe('gone, and made again', () => {
+      beforeAll(async () => {
+        await using _ = await KubeControllerManager.start(kube.api)
+        const name = mirrors.rig.namespace
+        const ref = { resource: NAMESPACES, namespace: undefined, name }
+        const find = () => mirrors.rig.admin.get(ref, new AbortController().signal)
+        await eventually(async () => expect(await find()).toBeUndefined(), patiently)
+        await mirrors.rig.prepare()
+      })
+
+      test.each(EVERY_TARGET)('$kind', (target) => mirrors.settled(target))
     })
   })
 })

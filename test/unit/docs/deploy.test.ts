@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { ConfigDir } from '../config/config-dir.ts'
 import { runningServer } from '../server/running-server.ts'
-import { PROJECT } from './markdown.ts'
+import { Page, PROJECT } from './markdown.ts'
 
 const DIRECTORY = join(PROJECT, 'deploy/sidecar')
 const { version } = parse(readFileSync(join(PROJECT, 'package.json'), 'utf8')) as { version: string }
@@ -92,6 +92,15 @@ test('deploy/sidecar/config.yaml holds a configuration without faults but for th
 test('the chart, its application and the program have one version', () => {
   const chart = parse(readFileSync(join(PROJECT, 'deploy/helm/etcd-mirror/Chart.yaml'), 'utf8'))
   expect(chart).toMatchObject({ version, appVersion: version })
+})
+
+test('docs/install.md names values that the chart has', () => {
+  const values = parse(readFileSync(join(PROJECT, 'deploy/helm/etcd-mirror/values.yaml'), 'utf8'))
+  const page = Page.read('docs/install.md')
+  const cells = page.rows.map(([, cell = '']) => cell).join('')
+  const named = [...cells.matchAll(/`([^`]+)`/g), ...page.text.matchAll(/--set ([^=…]+)=/g)]
+  expect(named.length).toBeGreaterThan(10)
+  for (const [, name = ''] of named) expect(values, name).toHaveProperty(name)
 })
 
 test('the image gets nothing of the project but dist and the licence', () => {

@@ -1,40 +1,53 @@
 import { once } from 'node:events'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { KubeResource } from '../../src/kube/kube-resource.ts'
 import type { KubeApi } from './kube-api.ts'
 
-export interface SlowWebhookOptions {
+export interface HoldingWebhookOptions {
   /** Whose objects it looks at. */
   readonly namespace: string
   readonly resources: readonly KubeResource[]
-  readonly delayMs: number
 }
 
-/** An admission webhook that admits everything, after a while, until it is disposed of. */
-export async function startSlowWebhook(api: KubeApi, options: SlowWebhookOptions): Promise<AsyncDisposable> {
+/** An admission webhook that is asked about every write and takes its time: until `release`, then it admits all. */
+export interface HoldingWebhook extends AsyncDisposable {
+  /** Resolves when it is asked for the first time. */
+  readonly asked: Promise<void>
+  release(): void
+}
+
+/** Starts it; it is asked until it is disposed of. */
+export async function startHoldingWebhook(api: KubeApi, options: HoldingWebhookOptions): Promise<HoldingWebhook> {
   const { cert, key } = await api.identity()
+  const asked = Promise.withResolvers<void>()
+  const released = Promise.withResolvers<void>()
   const server = createServer({ cert, key }, async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
-    const { apiVersion, kind, request: asked } = JSON.parse(Buffer.concat(chunks).toString('utf8'))
-    await sleep(options.delayMs)
+    const { apiVersion, kind, request: review } = JSON.parse(Buffer.concat(chunks).toString('utf8'))
+    asked.resolve()
+    await released.promise
     response.setHeader('content-type', 'application/json')
-    response.end(JSON.stringify({ apiVersion, kind, response: { uid: asked.uid, allowed: true } }))
+    response.end(JSON.stringify({ apiVersion, kind, response: { uid: review.uid, allowed: true } }))
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
   await api.apply([configurationOf((server.address() as AddressInfo).port, cert, options)])
   return {
+    asked: asked.promise,
+    release: () => released.resolve(),
     async [Symbol.asyncDispose]() {
-      await api.kubectl(['delete', 'validatingwebhookconfiguration', 'slow'])
+      released.resolve()
+      await api.kubectl(['delete', 'validatingwebhookconfiguration', NAME])
       server.closeAllConnections()
       server.close()
     },
   }
 }
 
-function configurationOf(port: number, cert: string, { namespace, resources }: SlowWebhookOptions): object {
+const NAME = 'holding'
+
+function configurationOf(port: number, cert: string, { namespace, resources }: HoldingWebhookOptions): object {
   const rules = resources.map(({ group, version, plural }) => ({
     apiGroups: [group],
     apiVersions: [version],
@@ -42,7 +55,7 @@ function configurationOf(port: number, cert: string, { namespace, resources }: S
     resources: [plural],
   }))
   const webhook = {
-    name: 'slow.example.com',
+    name: `${NAME}.example.com`,
     clientConfig: { url: `https://127.0.0.1:${port}/`, caBundle: Buffer.from(cert).toString('base64') },
     namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
     rules,
@@ -52,5 +65,5 @@ function configurationOf(port: number, cert: string, { namespace, resources }: S
     timeoutSeconds: 30,
   }
   const apiVersion = 'admissionregistration.k8s.io/v1'
-  return { apiVersion, kind: 'ValidatingWebhookConfiguration', metadata: { name: 'slow' }, webhooks: [webhook] }
+  return { apiVersion, kind: 'ValidatingWebhookConfiguration', metadata: { name: NAME }, webhooks: [webhook] }
 }
