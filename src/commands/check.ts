@@ -7,6 +7,7 @@ import { readHead } from '../replication/head.ts'
 import { isCompleteVersion, readServerVersion } from '../replication/server-version.ts'
 import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
 import { checkHooks } from './check-hooks.ts'
+import { checkRights } from './check-rights.ts'
 import { claimPermissionCommands } from './claim-permission.ts'
 import type { CommandContext } from './command-context.ts'
 import { EXIT_CODES, exitCodeOf } from './exit-code.ts'
@@ -14,8 +15,9 @@ import { readPermissionCommand } from './read-permission.ts'
 import type { CheckFlags } from './run-flags.ts'
 
 /**
- * `etcd-mirror check`: validates the configuration, connects, and reads every prefix; prints one line a finding and the
- * etcdctl commands that would grant what is missing. Writes nothing but its report.
+ * `etcd-mirror check`: validates the configuration, connects, reads every prefix, and asks for the rights that Kubernetes
+ * targets need; prints one line a finding, and the etcdctl commands and rules of a Role that would grant what is missing.
+ * Writes nothing but its report.
  */
 export async function check(flags: CheckFlags, context: CommandContext): Promise<number> {
   const { stdout, signal, env } = context
@@ -23,14 +25,28 @@ export async function check(flags: CheckFlags, context: CommandContext): Promise
   const config = await loadConfig(flags, env, signal)
   for (const warning of [...flags.warnings, ...config.warnings]) say(`warning  ${warning}`)
   say(`ok       configuration: ${[config.etcdSource, ...config.process.configFiles].join(', ')}`)
-  const client = await EtcdClient.open(config.etcd)
+  const { mirrors } = config.process
+  const codes = [
+    await checkEtcd(config.etcd, mirrors, say, signal),
+    await checkRights(mirrors, flags, context, say),
+    checkHooks(mirrors, say) ? EXIT_CODES.done : EXIT_CODES.failed,
+  ]
+  return codes.find((code) => code !== EXIT_CODES.done) ?? EXIT_CODES.done
+}
+
+async function checkEtcd(
+  etcd: EtcdOptions,
+  mirrors: readonly MirrorConfig[],
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<number> {
+  const client = await EtcdClient.open(etcd)
   try {
-    const reachable = await checkConnection(client, config.etcd, say, signal)
+    const reachable = await checkConnection(client, etcd, say, signal)
     if (reachable !== undefined) return reachable
-    const prefixes = await checkPrefixes(client, config.process.mirrors, config.etcd, say, signal)
-    const compaction = await checkCompaction(client, config.etcd, say, signal)
-    const code = prefixes === EXIT_CODES.done ? compaction : prefixes
-    return checkHooks(config.process.mirrors, say) || code !== EXIT_CODES.done ? code : EXIT_CODES.failed
+    const prefixes = await checkPrefixes(client, mirrors, etcd, say, signal)
+    const compaction = await checkCompaction(client, etcd, say, signal)
+    return prefixes === EXIT_CODES.done ? compaction : prefixes
   } finally {
     client.close()
   }

@@ -35,14 +35,17 @@ export const COMMANDS = {
     ],
   },
   check: {
-    summary: 'check the configuration, the connection to etcd and its permissions',
+    summary: 'check the configuration, the connection to etcd, and permissions',
     description:
-      'Reads both files, connects and reads every prefix. Prints one line a finding and the etcdctl commands that grant what is missing. Writes nothing, and does not look at the roots.',
+      'Reads both files, connects and reads every prefix, and asks the Kubernetes API for each right that a target there needs. Prints one line a finding, and the etcdctl commands and the rules of a Role that grant what is missing. Writes nothing, and does not look at the roots.',
     examples: [
       { command: 'etcd-mirror check', meaning: 'the files of /etc/etcd-mirror' },
       { command: 'etcd-mirror check --config-dir .', meaning: 'the files of this directory' },
     ],
-    exits: [[EXIT_CODES.refused, 'credentials or TLS refused, or READ on a prefix is missing']],
+    exits: [
+      [EXIT_CODES.refused, 'credentials or TLS refused, or READ on a prefix is missing'],
+      [EXIT_CODES.target, 'a right for a Kubernetes target is missing, or its API does not answer'],
+    ],
   },
   diff: {
     summary: 'show what the next publish would change',

@@ -103,7 +103,7 @@ export const FLAGS: Readonly<Record<string, FlagDefinition>> = {
     usage: '--allow-kinds <kinds>',
     help: 'what the target objects may write, such as v1/ConfigMap,example.com/v1/Thing',
     variables: ['ETCD_MIRROR_ALLOW_KINDS'],
-    commands: ['run', 'diff', 'operator'],
+    commands: ['run', 'check', 'diff', 'operator'],
     fallback: [],
     fallbackText: 'nothing',
     parse: parseKinds,

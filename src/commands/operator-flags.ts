@@ -1,8 +1,8 @@
 import type { AllowedKind } from '../util/allowed-kind.ts'
-import type { CheckFlags } from './run-flags.ts'
+import type { ConfiguredFlags } from './run-flags.ts'
 
 /** What `operator` is told by flags and their variables. */
-export interface OperatorFlags extends Pick<CheckFlags, 'logLevel' | 'logFormat' | 'warnings'> {
+export interface OperatorFlags extends Pick<ConfiguredFlags, 'logLevel' | 'logFormat' | 'warnings'> {
   /** Whose resources are looked at; undefined = all. */
   readonly namespaces: readonly string[] | undefined
   /** Of several operators one leads; false = it is known to be the only one. */

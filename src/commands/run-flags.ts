@@ -7,16 +7,22 @@ export const LOG_FORMATS = ['json', 'text'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 export type LogFormat = (typeof LOG_FORMATS)[number]
 
-/** What `check` is told by flags and their variables. */
-export interface CheckFlags extends ConfigFlags {
+/** What every command is told that reads mirror.yaml. */
+export interface ConfiguredFlags extends ConfigFlags {
   readonly logLevel: LogLevel
   readonly logFormat: LogFormat
   /** About the flags and variables themselves, one line each; for the command to log. */
   readonly warnings: readonly string[]
 }
 
+/** What `check` is told by flags and their variables. */
+export interface CheckFlags extends ConfiguredFlags {
+  /** What the target `objects` may write. */
+  readonly allowKinds: readonly AllowedKind[]
+}
+
 /** What `diff`, `verify` and `status` are told by flags and their variables. */
-export interface InspectFlags extends CheckFlags {
+export interface InspectFlags extends ConfiguredFlags {
   /** Name of the one mirror to look at; undefined = all. */
   readonly mirror: string | undefined
   readonly json: boolean
@@ -45,12 +51,10 @@ export interface RunFlags extends CheckFlags {
   readonly timeoutMs: number | undefined
   /** How long a drain may take after SIGTERM. */
   readonly shutdownGraceMs: number
-  /** What the target `objects` may write. */
-  readonly allowKinds: readonly AllowedKind[]
 }
 
 /** What `compact` is told. */
-export interface CompactFlags extends Pick<CheckFlags, 'etcdConfig' | 'configDir' | 'warnings'> {
+export interface CompactFlags extends Pick<ConfiguredFlags, 'etcdConfig' | 'configDir' | 'warnings'> {
   /** undefined = the current one. */
   readonly revision: number | undefined
 }

@@ -33,7 +33,6 @@ export async function loadMirrors(
   const found = await findFiles(place.given, place.configDir, findings)
   const { mirrors, bind } = await readFiles(found?.files ?? [], findings, signal)
   checkNames(mirrors, findings)
-  checkWritable(mirrors, findings)
   await checkRoots(mirrors, findings)
   const flagBind = checkHttpBind(place.httpBind, findings)
   if (found === undefined || findings.problems.length > before) return undefined
@@ -125,14 +124,6 @@ async function checkRoots(mirrors: readonly PlacedMirror[], findings: Findings):
   for (const { index, message } of await rootOverlaps(withRoot)) {
     const placed = withRoot[index]?.placed
     if (placed) refuse(findings, placed.source, ['mirrors', placed.index, 'target', 'files', 'root'], message)
-  }
-}
-
-/** The schema knows more than this version can write. */
-function checkWritable(mirrors: readonly PlacedMirror[], findings: Findings): void {
-  for (const { mirror, source, index } of mirrors) {
-    if (!('objects' in mirror.target) || mirror.target.objects.per === 'Key') continue
-    refuse(findings, source, ['mirrors', index, 'target', 'objects', 'per'], 'cannot be Group in this version: use Key')
   }
 }
 

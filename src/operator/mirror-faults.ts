@@ -11,8 +11,7 @@ export function mirrorFault({ keys, target }: MirrorConfig): string | undefined 
     return `spec.keys: the globs have ${length} characters together, at most ${MAX_GLOB_LENGTH} are possible`
   }
   if (!('objects' in target)) return undefined
-  const { per, template } = target.objects
-  if (per !== 'Key') return 'spec.target.objects.per: cannot be Group in this version: use Key'
+  const { template } = target.objects
   const fault = templateTextFault(template)
   if (fault === undefined) return undefined
   const place = fault.line === undefined ? '' : `line ${fault.line}: `

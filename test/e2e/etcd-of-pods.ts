@@ -55,11 +55,10 @@ export class EtcdOfPods {
     await this.etcdctl(['put', key, '--', value])
   }
 
-  /** `count` keys of 1 MiB below `prefix`. */
+  /** `count` keys of 1 MiB below `prefix`, some at once. */
   async putMebibytes(prefix: string, count: number): Promise<void> {
-    const flags = this.#flags().join(' ')
-    const put = `head -c 1048576 /dev/zero | tr '\\0' x | ETCDCTL_API=3 etcdctl ${flags} put ${prefix}$i > /dev/null`
-    await this.#machine.exec(['bash', '-ec', `for i in $(seq ${count}); do ${put}; done`])
+    const put = `head -c 1048576 /dev/zero | tr '\\0' x | etcdctl ${this.#flags().join(' ')} put ${prefix}$0 > /dev/null`
+    await this.#machine.exec(['bash', '-c', `seq ${count} | xargs -P 4 -n 1 bash -c "$0"`, put])
   }
 
   /** `count` small keys below `prefix`, in few transactions. */
@@ -89,6 +88,7 @@ export class EtcdOfPods {
       ...['etcd', '--data-dir', `${this.#directory}/data`, '--unsafe-no-fsync', '--log-level', 'error'],
       ...['--listen-client-urls', urls, '--advertise-client-urls', urls, '--listen-peer-urls', peer],
       ...['--initial-advertise-peer-urls', peer, '--initial-cluster', `default=${peer}`, '--client-cert-auth'],
+      ...['--quota-backend-bytes', String(8 * 2 ** 30)],
       ...['--cert-file', `${tls}/server.crt`, '--key-file', `${tls}/server.key`, '--trusted-ca-file', `${tls}/ca.crt`],
     ]
     this.#machine.serve(['bash', '-c', `echo $$ > ${this.#directory}/pid; exec ${command.join(' ')}`])

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { MirrorDocument, StatusDocument } from '../../src/server/status-document.ts'
+import { type ContainerUsage, containerUsage } from '../support/cluster/container-usage.ts'
 import type { Machine } from '../support/cluster/machine.ts'
 import { eventually } from '../support/wait.ts'
 import { type EtcdOfPods, SERVER_NAME } from './etcd-of-pods.ts'
@@ -14,6 +15,8 @@ interface ContainerStatus {
   readonly ready: boolean
   readonly restartCount: number
   readonly containerID: string
+  /** How it ended before it was started again. */
+  readonly lastState?: { readonly terminated?: { readonly reason: string } }
 }
 
 interface PodStatus {
@@ -124,11 +127,31 @@ export class PodNamespace {
     return found
   }
 
-  /** Kills the sidecar as the kernel would for its memory; resolves once another one runs and is ready. */
+  async usage(pod: string): Promise<ContainerUsage> {
+    return await containerUsage(this.#machine, idOf(await this.sidecar(pod)))
+  }
+
+  /** Kills the sidecar; resolves once another one runs and is ready. */
   async killSidecar(pod: string): Promise<void> {
-    const { containerID, restartCount } = await this.sidecar(pod)
-    const id = containerID.replace('containerd://', '')
-    await this.#machine.exec(['ctr', '-n', 'k8s.io', 'tasks', 'kill', '-s', 'SIGKILL', id])
+    const before = await this.sidecar(pod)
+    await this.#machine.exec(['ctr', '-n', 'k8s.io', 'tasks', 'kill', '-s', 'SIGKILL', idOf(before)])
+    await this.#restarted(pod, before)
+  }
+
+  /**
+   * Fills the memory that the sidecar may use, from a process that the kernel likes better, so that the kernel kills the
+   * sidecar; resolves once another one runs and is ready.
+   */
+  async exhaustMemory(pod: string): Promise<void> {
+    const before = await this.sidecar(pod)
+    const groups = ['memory/k8s.io', 'k8s.io'].map((parent) => `/sys/fs/cgroup/${parent}/${idOf(before)}`)
+    const enter = `for group in ${groups.join(' ')}; do [ ! -d $group ] || echo $$ > $group/cgroup.procs; done`
+    const fill = 'head -c 250000000 /dev/zero | tail -n 1 > /dev/null'
+    await this.#machine.run(['bash', '-c', `${enter}; ${fill}`])
+    await this.#restarted(pod, before)
+  }
+
+  async #restarted(pod: string, { restartCount }: ContainerStatus): Promise<void> {
     await this.eventually(async () => {
       const now = await this.sidecar(pod)
       if (now.restartCount === restartCount || !now.ready) throw new Error(`Not restarted: ${await this.#story(pod)}`)
@@ -146,4 +169,8 @@ export class PodNamespace {
     const logs = await this.#machine.run(['kubectl', '-n', this.#name, 'logs', name, '-c', 'etcd-mirror', '--tail=20'])
     return `${events.stdout.slice(-1500)}\n${logs.stdout}${logs.stderr}`
   }
+}
+
+function idOf({ containerID }: ContainerStatus): string {
+  return containerID.replace('containerd://', '')
 }

@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Cluster, startCluster } from '../support/cluster/cluster.ts'
+import { buildImageWithNginx } from '../support/cluster/images.ts'
 import { restartKubelet } from '../support/cluster/kubernetes.ts'
 import { EtcdOfPods } from './etcd-of-pods.ts'
 import { PodNamespace } from './pod-namespace.ts'
 
 const RESYNCS = /^etcd_mirror_resync_total\{.*\} [1-9]/m
+/** Far more than limit, memory and what may wait for a publish come to; more makes no difference, as 2048 show. */
+const FLOOD_MIB = Number(process.env.ETCD_MIRROR_E2E_FLOOD_MIB ?? 200)
 
 let cluster: Cluster
 let etcd: EtcdOfPods
@@ -13,7 +16,23 @@ beforeAll(async () => {
   cluster = await startCluster()
   etcd = await EtcdOfPods.start(cluster.machine, 12379)
 })
-afterAll(async () => await cluster?.[Symbol.asyncDispose]())
+afterAll(async () => {
+  console.table(usages)
+  await cluster?.[Symbol.asyncDispose]()
+})
+
+/** What sidecars have used until now, for people to look at. */
+const usages: Record<string, Readonly<Record<string, number>>> = {}
+
+async function recordUsage(what: string, of: PodNamespace, pod: string): Promise<void> {
+  const { anonymousBytes, peakBytes, cpuSeconds } = await of.usage(pod)
+  const mebibytes = (bytes: number) => Math.round(bytes / 2 ** 20)
+  usages[what] = {
+    'anonymous MiB': mebibytes(anonymousBytes),
+    'peak MiB, with file pages': mebibytes(peakBytes),
+    'CPU s': Math.round(cpuSeconds * 10) / 10,
+  }
+}
 
 async function namespace(name: string, of = etcd): Promise<PodNamespace> {
   const created = await PodNamespace.create(cluster.machine, of, name)
@@ -34,6 +53,7 @@ test('the image is small, runs as a number, and shows what it is made of', async
 describe.concurrent('the native sidecar', () => {
   const file = 'native-sidecar.yaml'
   const pod = 'native-sidecar'
+  const MIRROR_MOUNT = '- { name: mirror, mountPath: /mirror }'
   const greeting = (of: PodNamespace) => of.get(pod, 8080, '/mirror/app/current/greeting')
 
   test('nginx beside it, under restricted, serves what follows etcd; a changed ConfigMap counts without a restart', async () => {
@@ -79,10 +99,28 @@ describe.concurrent('the native sidecar', () => {
       expect(await own.mirror('scaled-up')).toMatchObject({ published: false, lastError: { reason: 'Unavailable' } }),
     )
     expect(await own.isReady('scaled-up')).toBe(false)
+    // With a fallback it does not wait.
+    await own.kubectl(['create', 'configmap', 'seed', '--from-literal=greeting=from the fallback'])
+    await own.apply('config.yaml', (manifest) =>
+      manifest
+        .replace('name: etcd-mirror', 'name: seeded')
+        .replace('root: /mirror/app }', 'root: /mirror/app, startup: { seedFrom: /seed, seedAfter: 1s } }'),
+    )
+    await own.apply(file, (manifest) =>
+      `${manifest.replaceAll('native-sidecar', 'seeded')}    - { name: seed, configMap: { name: seed } }\n`
+        .replace('configMap: { name: etcd-mirror }', 'configMap: { name: seeded }')
+        .replace(MIRROR_MOUNT, `${MIRROR_MOUNT}\n        - { name: seed, mountPath: /seed }`),
+    )
+    await own.ready('seeded')
+    const greetingOfSeeded = () => own.get('seeded', 8080, '/mirror/app/current/greeting')
+    expect(await greetingOfSeeded()).toBe('from the fallback')
+    expect(await own.mirror('seeded')).toMatchObject({ seeded: true, lastError: { reason: 'Unavailable' } })
     await other.restart()
     await own.ready('scaled-up')
     await other.put(`${own.prefix}greeting`, 'etcd is back')
-    await own.eventually(async () => expect(await greeting(own)).toBe('etcd is back'))
+    for (const read of [() => greeting(own), greetingOfSeeded]) {
+      await own.eventually(async () => expect(await read()).toBe('etcd is back'))
+    }
     expect(await own.get(pod, 9379, '/metrics')).not.toMatch(RESYNCS)
     expect((await own.mirror(pod)).lastError).toBe(null)
   })
@@ -93,15 +131,60 @@ describe.concurrent('the native sidecar', () => {
     await own.configure((await own.mirrorYaml()).replace('maxBytes: 64Mi', 'maxBytes: 8Mi'))
     await own.apply(file)
     await own.ready(pod)
-    // A small scale of 2 GiB: what counts is that it is beyond the limit and beyond the memory that the sidecar may use.
-    await etcd.putMebibytes(`${own.prefix}flood/`, 200)
+    await etcd.putMebibytes(`${own.prefix}flood/`, FLOOD_MIB)
     await own.eventually(async () => expect((await own.mirror(pod)).lastError?.reason).toBe('LimitExceeded'))
     expect(await greeting(own)).toBe('hello')
     expect(await own.sidecar(pod)).toMatchObject({ restartCount: 0, ready: true })
     expect((await own.pod(pod)).phase).toBe('Running')
+    await recordUsage(`after ${FLOOD_MIB} MiB beyond the limit`, own, pod)
     await etcd.etcdctl(['del', '--prefix', `${own.prefix}flood/`])
     await etcd.put(`${own.prefix}greeting`, 'dry again')
     await own.eventually(async () => expect(await greeting(own)).toBe('dry again'))
+  })
+
+  test('a sidecar that is killed for its memory goes on where it was, without reading or writing all again', async () => {
+    const own = await namespace('memory')
+    await etcd.putMany(`${own.prefix}many/`, 1000)
+    await own.apply(file)
+    await own.ready(pod)
+    await recordUsage('1000 small keys, just ready', own, pod)
+    await own.exhaustMemory(pod)
+    expect((await own.sidecar(pod)).lastState?.terminated?.reason).toBe('OOMKilled')
+    expect(await greeting(own)).toBe('hello')
+    await own.eventually(async () => expect((await own.mirror(pod)).sourceConnected).toBe(true))
+    expect((await own.mirror(pod)).lastPublishedAt).toBe(null)
+    await etcd.put(`${own.prefix}greeting`, 'hello again')
+    await own.eventually(async () => expect(await greeting(own)).toBe('hello again'))
+    expect(await own.get(pod, 9379, '/metrics')).not.toMatch(RESYNCS)
+    await recordUsage('1000 small keys, resumed', own, pod)
+  })
+
+  test('docs/image.md: an image with nginx refuses a file that nginx would not start with', async () => {
+    const image = await buildImageWithNginx(cluster.machine)
+    const own = await namespace('validator')
+    const names = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+    const directories = names.map((name) => `${name}_temp_path /tmp/${name};`).join(' ')
+    const put = async (server: string) => {
+      const config = `pid /tmp/pid; events {} http { access_log off; ${directories} server { ${server} } }`
+      await etcd.put(`${own.prefix}nginx.conf`, config)
+    }
+    const published = () => own.get(pod, 8080, '/mirror/app/current/nginx.conf')
+    await put('listen 8080;')
+    const command = ['sh', '-c', 'exec nginx -t -q -c "$PWD/nginx.conf"']
+    const files = { root: '/mirror/app', validate: [{ files: ['nginx.conf'], command }] }
+    await own.configure(JSON.stringify({ mirrors: [{ name: 'app', prefix: own.prefix, target: { files } }] }))
+    await own.apply(file, (manifest) =>
+      manifest
+        .replace('image: etcd-mirror:0.1.0', `image: ${image}`)
+        .replace(MIRROR_MOUNT, `${MIRROR_MOUNT}\n        - { name: tmp, mountPath: /tmp }`),
+    )
+    await own.ready(pod)
+    expect(await published()).toContain('listen 8080;')
+    await put('listen nowhere;')
+    await own.eventually(async () => expect((await own.mirror(pod)).lastError?.reason).toBe('ValidationFailed'))
+    expect(await published()).toContain('listen 8080;')
+    await put('listen 8081;')
+    await own.eventually(async () => expect(await published()).toContain('listen 8081;'))
   })
 
   test('another user than the image’s does as well', async () => {

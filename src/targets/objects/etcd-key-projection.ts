@@ -28,6 +28,7 @@ const FIELDS = [
 /** One EtcdKey for each key. */
 export class EtcdKeyProjection implements ObjectProjection {
   readonly resources = [ETCD_KEYS]
+  readonly isGrouped = false
   readonly #mirror: string
   readonly #prefixLength: number
 
@@ -40,13 +41,15 @@ export class EtcdKeyProjection implements ObjectProjection {
     return objectName(this.#mirror, relativeKey)
   }
 
-  async project(entry: KeyValue): Promise<Projected> {
-    const size = entry.key.length + entry.value.length
+  async project([entry]: readonly KeyValue[]): Promise<Projected> {
+    if (entry === undefined) throw new Error('there is no key to project')
+    const { key, value } = entry
+    const size = key.length + value.length
     if (size > DATA_LIMIT_BYTES)
-      return { reason: `is larger than one object holds: ${size} of ${DATA_LIMIT_BYTES} bytes` }
+      return { key, reason: `is larger than one object holds: ${size} of ${DATA_LIMIT_BYTES} bytes` }
     const spec = specOf(entry)
-    const name = this.sourceOf(entry.key.subarray(this.#prefixLength))
-    return { objects: [{ resource: ETCD_KEYS, name, manifest: { metadata: { name }, spec }, hash: hashOf(spec) }] }
+    const name = this.sourceOf(key.subarray(this.#prefixLength))
+    return { key, objects: [{ resource: ETCD_KEYS, name, manifest: { metadata: { name }, spec }, hash: hashOf(spec) }] }
   }
 
   sourceOfObject({ metadata }: KubeObject): string {

@@ -1,9 +1,11 @@
 import type { KubeClient, ObjectRef } from '../../kube/kube-client.ts'
 import type { KubeObject } from '../../kube/kube-object.ts'
 import { CONFIG_MAPS } from '../../kube/kube-resource.ts'
+import type { Totals } from '../../mirror/sink.ts'
 import { ANNOTATIONS, assertOwn, ownerReferences, ownLabels } from './object-identity.ts'
 import type { ObjectWriter } from './object-writer.ts'
-import { type StoredState, storedStateOf, storedStateText } from './stored-state.ts'
+import { type StoredIndex, storedIndexOf } from './stored-index.ts'
+import { type StoredState, storedStateText } from './stored-state.ts'
 import { leaseName, type ObjectSinkOptions } from './target-session.ts'
 
 /** Name of the ConfigMap that says where a mirror of many objects stands. */
@@ -18,12 +20,21 @@ export interface IndexObjectOptions {
   readonly namespace: string
 }
 
+/** What the index tells beside the position, for people as well. */
+export interface IndexContent {
+  /** Of the copy; undefined = not known. */
+  readonly totals: Totals | undefined
+  readonly keyErrors: number
+  /** See `KnownObjects.seals`. */
+  readonly seals: readonly string[]
+}
+
 /** Holds the position of a mirror that writes many objects: a ConfigMap of its own. */
 export class IndexObject {
   readonly #options: IndexObjectOptions
   readonly #ref: ObjectRef
   #live: KubeObject | 'absent' | undefined
-  #stored: StoredState | undefined
+  #stored: Omit<StoredIndex, 'seals'> = storedIndexOf(undefined)
   #writtenMs = Number.NEGATIVE_INFINITY
 
   constructor(options: IndexObjectOptions) {
@@ -34,7 +45,12 @@ export class IndexObject {
 
   /** As it was read or written last. */
   get stored(): StoredState | undefined {
-    return this.#stored
+    return this.#stored.state
+  }
+
+  /** As they were read or written last; undefined = not known. */
+  get totals(): Totals | undefined {
+    return this.#stored.totals
   }
 
   /** Milliseconds since it was written. */
@@ -42,17 +58,24 @@ export class IndexObject {
     return this.#options.sink.clock.monotonic() - this.#writtenMs
   }
 
-  async read(signal: AbortSignal): Promise<StoredState | undefined> {
-    this.#live = (await this.#options.client.get(this.#ref, signal)) ?? 'absent'
-    if (this.#live === 'absent') return undefined
+  async read(signal: AbortSignal): Promise<StoredIndex> {
+    const found = await this.#options.client.get(this.#ref, signal)
+    this.#live = found ?? 'absent'
     const { mirrorName: mirror } = this.#options.sink
-    assertOwn(this.#live, { mirror, target: `ConfigMap ${this.#ref.name}`, isShared: false })
-    this.#stored = storedStateOf(this.#live)
-    return this.#stored
+    if (found) assertOwn(found, { mirror, target: `ConfigMap ${this.#ref.name}`, isShared: false })
+    const stored = storedIndexOf(found)
+    this.#stored = stored
+    return stored
   }
 
-  async write(writer: ObjectWriter, state: StoredState, data: Readonly<Record<string, string>>, signal: AbortSignal) {
+  async write(
+    writer: ObjectWriter,
+    state: StoredState,
+    { totals, keyErrors, seals }: IndexContent,
+    signal: AbortSignal,
+  ) {
     const { sink, deletionPolicy } = this.#options
+    const counts = totals && { keys: String(totals.keys), bytes: String(totals.bytes) }
     const { revision, epoch } = state.published
     const manifest: KubeObject = {
       metadata: {
@@ -66,12 +89,13 @@ export class IndexObject {
         },
         ...ownerReferences(sink.owner, deletionPolicy),
       },
-      data,
+      data: { ...counts, keyErrors: String(keyErrors) },
+      ...(seals.length > 0 && { binaryData: { seals: seals.join('') } }),
     }
     const before = this.#live
     this.#live = undefined
     this.#live = await writer.write(this.#ref, manifest, before, signal)
-    this.#stored = state
+    this.#stored = { state, totals }
     this.#writtenMs = sink.clock.monotonic()
   }
 }

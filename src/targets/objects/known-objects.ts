@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { isKnownVersion, type KubeObject, type ObjectMeta, versionOf } from '../../kube/kube-object.ts'
+import { isKnownVersion, type KubeObject, versionOf } from '../../kube/kube-object.ts'
 import type { KubeResource } from '../../kube/kube-resource.ts'
 import type { Totals } from '../../mirror/sink.ts'
-import { ANNOTATIONS, LABELS } from './object-identity.ts'
+import { fingerprintOf, hasRightOwner, type ObjectMarks, ownMarks } from './object-fingerprint.ts'
+import { ANNOTATIONS } from './object-identity.ts'
 import type { ObjectProjection } from './object-projection.ts'
 import { isBehind } from './stored-state.ts'
 
@@ -18,27 +19,48 @@ export interface KnownObject {
   readonly hash: string
   /** Of what stands there, but for what is not ours. */
   readonly fingerprint: string
-  /** false = it is not what it was written with. */
+  /** Of the fingerprint, for the index. */
+  readonly seal: string
+  /** false = it is not what it was written with, or nobody knows. */
   readonly isSound: boolean
 }
+
+export interface KnownObjectsOptions {
+  readonly projection: ObjectProjection
+  readonly marks: ObjectMarks
+  /** Of the objects as they were left: see `seals`. */
+  readonly seals: ReadonlySet<string>
+}
+
+/** Beyond it the index would be too large for one ConfigMap. */
+const MAX_SEALS = 100_000
+const SEAL_BYTES = 6
 
 /** The objects of a mirror as they stand in the API server, without what they hold. */
 export class KnownObjects {
   readonly #projection: ObjectProjection
+  readonly #options: KnownObjectsOptions
   readonly #objects = new Map<string, KnownObject>()
   readonly #bySource = new Map<string, Set<string>>()
   /** Objects that are being written: what the watch shows of them is looked at afterwards. */
   readonly #inFlight = new Map<string, KubeObject | 'absent' | undefined>()
   #unsound = 0
+  #gone = 0
   #bytes = 0
 
-  constructor(projection: ObjectProjection) {
-    this.#projection = projection
+  constructor(options: KnownObjectsOptions) {
+    this.#options = options
+    this.#projection = options.projection
   }
 
   /** Sources that have objects, and the bytes of their values. */
   get totals(): Totals {
     return { keys: this.#bySource.size, bytes: this.#bytes }
+  }
+
+  /** Objects that stand there. */
+  get count(): number {
+    return this.#objects.size - this.#gone
   }
 
   /** Whether some object is not what it was written with, or is gone. */
@@ -79,10 +101,20 @@ export class KnownObjects {
     return sum.toString('hex')
   }
 
-  /** Of a list; resolves nothing, compares with the hash alone. */
+  /**
+   * Where objects do not tell by themselves whether they are what they were written with: what each was left as, 48 bits
+   * in Base64. The uid is in it, which only those know who may read the object: nobody else can check a guess. Empty when
+   * they are too many.
+   */
+  seals(): readonly string[] {
+    if (this.#projection.isSound !== undefined || this.#objects.size > MAX_SEALS) return []
+    return [...this.#objects.values()].filter(({ isSound }) => isSound).map(({ seal }) => seal)
+  }
+
+  /** Of a list. */
   learn(resource: KubeResource, live: KubeObject): void {
-    const hash = live.metadata.annotations?.[ANNOTATIONS.contentHash] ?? ''
-    const isSound = hash !== '' && this.#projection.isSound(live, hash)
+    const hash = hashOf(live)
+    const isSound = hash !== '' && this.#isAsLeft(live, hash)
     this.#put(resource, live, hash, isSound)
   }
 
@@ -95,7 +127,7 @@ export class KnownObjects {
   wrote(resource: KubeResource, name: string, live: KubeObject | 'absent'): void {
     const id = idOf(resource, name)
     if (live === 'absent') this.#remove(id)
-    else this.#put(resource, live, live.metadata.annotations?.[ANNOTATIONS.contentHash] ?? '', true)
+    else this.#put(resource, live, hashOf(live), true)
     this.#settle(resource, name)
   }
 
@@ -114,8 +146,8 @@ export class KnownObjects {
     if (found === 'absent') return this.#lost(id, known)
     if (known !== undefined && isKnownVersion(known.live, found)) return false
     if (known === undefined && this.#projection.sourceOfObject(found) === undefined) return false
-    const isSound = known?.isSound === true && known.fingerprint === fingerprintOf(found)
-    this.#put(resource, found, found.metadata.annotations?.[ANNOTATIONS.contentHash] ?? '', isSound)
+    const isSound = known?.isSound === true && known.fingerprint === fingerprintOf(found, this.#options.marks)
+    this.#put(resource, found, hashOf(found), isSound)
     return !isSound
   }
 
@@ -130,6 +162,12 @@ export class KnownObjects {
       ...gone.map(({ live }) => this.saw(resource, live.metadata.name, 'absent')),
     ]
     return seen.includes(true)
+  }
+
+  #isAsLeft(live: KubeObject, hash: string): boolean {
+    const { marks, seals } = this.#options
+    if (this.#projection.isSound) return this.#projection.isSound(live, hash) && hasRightOwner(live, marks)
+    return hasRightOwner(live, marks) && seals.has(sealOf(live, fingerprintOf(live, marks)))
   }
 
   #settle(resource: KubeResource, name: string): void {
@@ -157,9 +195,10 @@ export class KnownObjects {
     // Ours, but made of no key: the index.
     if (source === undefined) return
     this.#remove(id)
-    const fingerprint = fingerprintOf(live)
+    const fingerprint = fingerprintOf(live, this.#options.marks)
     const size = this.#projection.sizeOf(live)
-    this.#insert(id, { resource, source, size, live: slim(live), hash, fingerprint, isSound })
+    const seal = sealOf(live, fingerprint)
+    this.#insert(id, { resource, source, size, live: slim(live), hash, fingerprint, seal, isSound })
   }
 
   #insert(id: string, known: KnownObject): void {
@@ -168,6 +207,7 @@ export class KnownObjects {
     this.#bySource.set(known.source, ids.add(id))
     this.#bytes += known.size
     if (!known.isSound) this.#unsound += 1
+    if (liveOf(known) === 'absent') this.#gone += 1
   }
 
   #remove(id: string): void {
@@ -176,6 +216,7 @@ export class KnownObjects {
     this.#objects.delete(id)
     this.#bytes -= known.size
     if (!known.isSound) this.#unsound -= 1
+    if (liveOf(known) === 'absent') this.#gone -= 1
     const ids = this.#bySource.get(known.source)
     ids?.delete(id)
     if (ids?.size === 0) this.#bySource.delete(known.source)
@@ -192,21 +233,14 @@ export function liveOf(known: KnownObject | undefined): KubeObject | 'absent' {
 }
 
 function slim(object: KubeObject): KubeObject {
-  return { metadata: { ...versionOf(object).metadata, ...own(object.metadata) } }
+  return { metadata: { ...versionOf(object).metadata, ...ownMarks(object.metadata) } }
 }
 
-function own({ labels = {}, annotations = {} }: ObjectMeta) {
-  const pick = (all: Readonly<Record<string, string>>, keys: readonly string[]) =>
-    Object.fromEntries(keys.flatMap((key) => (all[key] === undefined ? [] : [[key, all[key]]])))
-  return {
-    labels: pick(labels, Object.values(LABELS)),
-    annotations: pick(annotations, [ANNOTATIONS.revision, ANNOTATIONS.epoch, ANNOTATIONS.contentHash]),
-  }
+function hashOf({ metadata }: KubeObject): string {
+  return metadata.annotations?.[ANNOTATIONS.contentHash] ?? ''
 }
 
-/** Of what the object holds and of our marks; not of versions, status, and what others add to its metadata. */
-function fingerprintOf({ metadata, status, apiVersion, kind, ...rest }: KubeObject): string {
-  return createHash('sha256')
-    .update(JSON.stringify([own(metadata), rest]))
-    .digest('base64')
+function sealOf({ metadata }: KubeObject, fingerprint: string): string {
+  const digest = createHash('sha256').update(`${metadata.uid}\0${fingerprint}`).digest()
+  return digest.subarray(0, SEAL_BYTES).toString('base64')
 }

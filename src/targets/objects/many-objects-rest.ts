@@ -1,13 +1,22 @@
 import { isRecord } from '../files/position-json.ts'
 import type { KnownObjects } from './known-objects.ts'
-import type { Refusal } from './object-plan.ts'
+import type { Refusal, WaitingSources } from './object-plan.ts'
 import type { ObjectProjection } from './object-projection.ts'
 
 const MAX_REFUSED = 100
 
-/** What the index says beside the position: which objects there are, and the keys that have none. */
-export function restText(known: KnownObjects, refused: ReadonlyMap<string, Refusal>): string | undefined {
-  if (refused.size > MAX_REFUSED) return undefined
+export interface Rest {
+  readonly known: KnownObjects
+  readonly refused: ReadonlyMap<string, Refusal>
+  readonly waiting: WaitingSources
+}
+
+/**
+ * What the index says beside the position: which objects there are, and the keys that have none. undefined = that is too
+ * much, or not enough: keys that wait for the object of another one have to be read again.
+ */
+export function restText({ known, refused, waiting }: Rest): string | undefined {
+  if (refused.size > MAX_REFUSED || waiting.size > 0) return undefined
   const list = [...refused.values()].map(({ key, reason }) => [key.toString('base64'), reason])
   return JSON.stringify({ digest: known.digest(), refused: list })
 }

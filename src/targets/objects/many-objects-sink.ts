@@ -1,5 +1,6 @@
 import type { KubeClient } from '../../kube/kube-client.ts'
 import type { KubeObject } from '../../kube/kube-object.ts'
+import { ResyncNeeded } from '../../mirror/resync-needed.ts'
 import type {
   MergedBatch,
   OpenedSink,
@@ -7,6 +8,7 @@ import type {
   RestoreOptions,
   Sink,
   SnapshotSource,
+  Totals,
   WriteOptions,
   WriteResult,
 } from '../../mirror/sink.ts'
@@ -15,13 +17,14 @@ import type { Position } from '../../replication/position.ts'
 import { Semaphore } from '../../util/semaphore.ts'
 import { KeyErrorSet } from '../files/key-errors.ts'
 import { DriftWatch, type Watched } from './drift-watch.ts'
+import { GroupedKeys } from './grouped-keys.ts'
 import { IndexObject } from './index-object.ts'
 import { KnownObjects } from './known-objects.ts'
 import { toTargetError } from './kube-fault.ts'
 import { refusedFrom, restText } from './many-objects-rest.ts'
 import { ManyObjectsWriter } from './many-objects-writer.ts'
 import { ANNOTATIONS, assertOwn, ownSelector } from './object-identity.ts'
-import { ObjectPlan, type Refusal } from './object-plan.ts'
+import { ObjectPlan, type ObjectPlanParts, type Refusal, type WaitingSources } from './object-plan.ts'
 import type { ObjectProjection } from './object-projection.ts'
 import { ObjectWriter } from './object-writer.ts'
 import { isBehind, type StoredState } from './stored-state.ts'
@@ -48,6 +51,9 @@ interface Opened {
   readonly objects: ManyObjectsWriter
   readonly drift: DriftWatch
   readonly refused: Map<string, Refusal>
+  /** Where sources are groups: the keys of the copy; undefined = not known before a snapshot. */
+  groups: GroupedKeys | undefined
+  waiting: WaitingSources
   published: StoredState['published'] | undefined
   /** All objects are complete up to here. */
   position: Position | undefined
@@ -59,7 +65,7 @@ interface Opened {
 
 /**
  * A sink that makes objects of keys. Each object is written for itself; what is published is the last revision at which
- * all of them were complete. Memory: what identifies an object, not what it holds.
+ * all of them were complete. Memory: what identifies an object, not what it holds; of groups of keys their values.
  */
 export class ManyObjectsSink implements Sink {
   readonly #options: ManyObjectsSinkOptions
@@ -78,10 +84,11 @@ export class ManyObjectsSink implements Sink {
       const { client, namespace } = await this.#session.begin(signal)
       const { deletionPolicy, configHash, projection } = this.#options
       await projection.prepare?.(client, namespace, signal)
-      const known = new KnownObjects(projection)
-      const watched = await this.#list(client, namespace, known, signal)
       const index = new IndexObject({ sink: this.#options, deletionPolicy, client, namespace })
-      const stored = await index.read(signal)
+      const { state: stored, seals } = await index.read(signal)
+      const marks = { mirror: this.#options.mirrorName, owner: this.#options.owner, deletionPolicy }
+      const known = new KnownObjects({ projection, marks, seals })
+      const watched = await this.#list(client, namespace, known, signal)
       const refused = refusedFrom(stored?.rest, known, this.#options)
       const isSameConfig = stored?.configHash === configHash
       const isTrusted = isSameConfig && refused !== undefined && !known.isDrifted
@@ -94,7 +101,7 @@ export class ManyObjectsSink implements Sink {
         position: opened.position,
         published: opened.published,
         keyErrors: this.#keyErrors(opened),
-        totals: stored && this.#plan(opened).totals(opened.refused),
+        totals: stored && this.#totals(opened),
         isSameConfig,
       }
     })
@@ -102,16 +109,15 @@ export class ManyObjectsSink implements Sink {
 
   async restore(source: SnapshotSource, options: RestoreOptions): Promise<WriteResult> {
     return await this.#exclusive(async (opened) => {
-      const plan = this.#plan(opened, options)
-      for await (const page of source.pages) for (const entry of page) await plan.put(entry, options.signal)
+      const { signal } = options
+      const groups = this.#options.projection.isGrouped ? new GroupedKeys() : undefined
+      const plan = this.#plan(opened, groups, { onDifference: options.onDifference })
+      for await (const page of source.pages) for (const entry of page) await plan.put(entry, signal)
       const { changes, position } = await source.finish()
-      for (const change of changes) {
-        if (change.type === 'put') await plan.put(change, options.signal)
-        else plan.delete(change.key)
-      }
-      plan.prune()
+      await plan.change(changes, signal)
+      await plan.complete({ isWhole: true, signal })
       const result = await this.#carryOut(opened, plan, position, options)
-      await this.#writeIndex(opened, options.signal)
+      await this.#writeIndex(opened, signal)
       return result
     })
   }
@@ -121,11 +127,9 @@ export class ManyObjectsSink implements Sink {
   async apply({ changes, position }: MergedBatch, options: WriteOptions): Promise<WriteResult> {
     return await this.#exclusive(async (opened) => {
       if (opened.position === undefined) throw this.#broken('no complete state is published there')
-      const plan = this.#plan(opened)
-      for (const change of changes) {
-        if (change.type === 'put') await plan.put(change, options.signal)
-        else plan.delete(change.key)
-      }
+      const plan = this.#plan(opened, this.#groupsToChange(opened), { waiting: opened.waiting })
+      await plan.change(changes, options.signal)
+      await plan.complete({ isWhole: false, signal: options.signal })
       const result = await this.#carryOut(opened, plan, position, options)
       this.#scheduleIndex(opened)
       return result
@@ -141,6 +145,10 @@ export class ManyObjectsSink implements Sink {
 
   async verify(): Promise<{ readonly sound: boolean }> {
     return { sound: this.#opened !== undefined && !this.#opened.known.isDrifted }
+  }
+
+  objects(): number | undefined {
+    return this.#opened?.known.count
   }
 
   /** Why what others change cannot be noticed; undefined = it is. */
@@ -219,6 +227,8 @@ export class ManyObjectsSink implements Sink {
     const drift = new DriftWatch({ client, watched, follow, clock, logger, mirror, repair, toSinkError })
     const position = undefined
     return {
+      groups: undefined,
+      waiting: new Map(),
       known,
       index,
       writer,
@@ -236,8 +246,27 @@ export class ManyObjectsSink implements Sink {
     if (isDrift) this.#opened?.drift.suspect()
   }
 
-  #plan({ known }: Opened, { onDifference }: RestoreOptions | { readonly onDifference?: undefined } = {}): ObjectPlan {
-    return new ObjectPlan(known, this.#options.projection, this.#options.prefix.length, onDifference)
+  /** A change of one key needs the others of its group, which a restarted mirror has to read first. */
+  #groupsToChange({ groups }: Opened): GroupedKeys | undefined {
+    if (!this.#options.projection.isGrouped) return undefined
+    if (groups === undefined) throw new ResyncNeeded('start')
+    return new GroupedKeys(groups)
+  }
+
+  #plan(
+    { known }: Opened,
+    groups?: GroupedKeys,
+    more: Pick<ObjectPlanParts, 'waiting' | 'onDifference'> = {},
+  ): ObjectPlan {
+    const { projection, prefix } = this.#options
+    return new ObjectPlan({ ...more, known, projection, prefixLength: prefix.length, groups })
+  }
+
+  /** Of what is visible now. */
+  #totals(opened: Opened): Totals | undefined {
+    const { projection } = this.#options
+    if (projection.isGrouped) return opened.groups?.totals ?? opened.index.totals
+    return this.#plan(opened).totals(opened.refused)
   }
 
   async #carryOut(
@@ -258,7 +287,9 @@ export class ManyObjectsSink implements Sink {
     opened.position = position
     const isPublished = isFirst || counts.written + counts.removed > 0
     if (isPublished) opened.published = { revision: position.revision, epoch: position.epoch }
-    const totals = this.#plan(opened).totals(opened.refused)
+    opened.groups = plan.groups?.commit()
+    opened.waiting = plan.waiting
+    const totals = plan.groups?.totals ?? this.#plan(opened).totals(opened.refused)
     return { ...counts, published: isPublished, keyErrors: this.#keyErrors(opened), totals }
   }
 
@@ -277,10 +308,9 @@ export class ManyObjectsSink implements Sink {
     const { position, published, known, refused, index, writer } = opened
     if (position === undefined || published === undefined) return
     const { configHash } = this.#options
-    const { keys, bytes } = this.#plan(opened).totals(refused)
-    const state = { position, published, configHash, rest: restText(known, refused) }
-    const data = { keys: String(keys), bytes: String(bytes), keyErrors: String(refused.size) }
-    await index.write(writer, state, data, signal)
+    const state = { position, published, configHash, rest: restText(opened) }
+    const totals = this.#totals(opened)
+    await index.write(writer, state, { totals, keyErrors: refused.size, seals: known.seals() }, signal)
   }
 
   /** Whoever wrote last must not be ahead of us. Without an index nothing is known of where the objects came from. */

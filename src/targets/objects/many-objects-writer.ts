@@ -65,32 +65,27 @@ export class ManyObjectsWriter {
     if (reason === undefined) refused.delete(source)
     else refused.set(source, { key, reason })
     for (const desired of writes) {
-      const refusal = await this.#write(source, desired, position, signal)
+      const { result, refusal } = await this.#write(source, desired, position, signal)
       if (refusal !== undefined) refused.set(source, { key, reason: refusal })
-      else counts.written += 1
+      else if (result === 'written') counts.written += 1
     }
     // What is there stays while what should take its place is refused.
-    if (refused.has(source) && reason === undefined) return
+    if (refused.has(source)) return
     for (const known of removals) {
       await this.#remove(known, signal)
       counts.removed += 1
     }
   }
 
-  /** Resolves with why the API does not take the object; undefined = it is there. */
-  async #write(
-    source: string,
-    desired: DesiredObject,
-    position: Position,
-    signal: AbortSignal,
-  ): Promise<string | undefined> {
+  async #write(source: string, desired: DesiredObject, position: Position, signal: AbortSignal): Promise<Outcome> {
     const { known, writer, namespace } = this.#options
     const { resource, name } = desired
     const ref = { resource, namespace, name }
     const before = liveOf(known.get(resource, name))
-    return await this.#tracked(resource, name, 'written', async () => {
+    return await this.#tracked(resource, name, async () => {
       try {
-        return { live: await writer.write(ref, this.#manifest(source, desired, position), before, signal) }
+        const live = await writer.write(ref, this.#manifest(source, desired, position), before, signal)
+        return { live, result: isUntouched(before, live) ? 'unchanged' : 'written' }
       } catch (error) {
         if (error instanceof KubeError && REFUSALS.has(error.code)) return { refusal: error.message }
         throw error
@@ -101,44 +96,42 @@ export class ManyObjectsWriter {
   async #remove({ resource, live }: KnownObject, signal: AbortSignal): Promise<void> {
     const { writer, namespace } = this.#options
     const { name } = live.metadata
-    await this.#tracked(resource, name, 'deleted', async () => {
+    await this.#tracked(resource, name, async () => {
       const isThere = live.metadata.resourceVersion !== undefined
       if (isThere) await writer.delete({ resource, namespace, name }, live, signal)
-      return { live: 'absent' }
+      return { live: 'absent', result: 'deleted' }
     })
   }
 
-  async #tracked(
-    resource: KubeResource,
-    name: string,
-    result: 'written' | 'deleted',
-    work: () => Promise<Outcome>,
-  ): Promise<string | undefined> {
+  async #tracked(resource: KubeResource, name: string, work: () => Promise<Outcome>): Promise<Outcome> {
     const { known, sink } = this.#options
     known.writing(resource, name)
     try {
-      const { live, refusal } = await work()
-      if (live === undefined) {
-        known.failed(resource, name)
-        return refusal
+      const outcome = await work()
+      if (outcome.refusal !== undefined) known.failed(resource, name)
+      else {
+        known.wrote(resource, name, outcome.live)
+        sink.metrics.add('etcd_mirror_objects_total', { mirror: sink.mirrorName, result: outcome.result })
       }
-      known.wrote(resource, name, live)
-      sink.metrics.add('etcd_mirror_objects_total', { mirror: sink.mirrorName, result })
-      return undefined
+      return outcome
     } catch (error) {
       known.failed(resource, name)
       throw error
     }
   }
 
-  #manifest(source: string, { manifest, hash }: DesiredObject, { revision, epoch }: Position): KubeObject {
-    const { sink, deletionPolicy } = this.#options
+  #manifest(source: string, { resource, name, manifest, hash }: DesiredObject, position: Position): KubeObject {
+    const { sink, deletionPolicy, known } = this.#options
     const { metadata } = manifest
+    const before = known.get(resource, name)
+    const isEqual = before !== undefined && before.hash === hash && before.source === source
     const own = {
       [ANNOTATIONS.contentHash]: hash,
-      [ANNOTATIONS.revision]: String(revision),
-      [ANNOTATIONS.epoch]: String(epoch),
+      [ANNOTATIONS.revision]: String(position.revision),
+      [ANNOTATIONS.epoch]: String(position.epoch),
       [ANNOTATIONS.source]: source,
+      // What is put right, or only looked at, still is of the revision that it was written for: equal is left untouched.
+      ...(isEqual && before.live.metadata.annotations),
     }
     return {
       ...manifest,
@@ -153,9 +146,17 @@ export class ManyObjectsWriter {
 }
 
 /** What stands there now, or why the API does not take it. */
-interface Outcome {
-  readonly live?: KubeObject | 'absent'
-  readonly refusal?: string
+type Outcome =
+  | {
+      readonly live: KubeObject | 'absent'
+      readonly result: 'written' | 'unchanged' | 'deleted'
+      readonly refusal?: undefined
+    }
+  | { readonly refusal: string; readonly live?: undefined; readonly result?: undefined }
+
+/** An apply that changes nothing makes no new version. */
+function isUntouched(before: KubeObject | 'absent', live: KubeObject): boolean {
+  return before !== 'absent' && before.metadata.resourceVersion === live.metadata.resourceVersion
 }
 
 /** About this object alone: the others go on. */

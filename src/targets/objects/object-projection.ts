@@ -13,10 +13,13 @@ export interface DesiredObject {
   readonly hash: string
 }
 
-/** What one source (a key, or a group of keys) becomes. `reason`: why it becomes nothing; holds no value. */
+/**
+ * What one source (a key, or a group of keys) becomes. `key`: what it is called in reports. `reason`: why it becomes
+ * nothing; holds no value.
+ */
 export type Projected =
-  | { readonly objects: readonly DesiredObject[]; readonly reason?: undefined }
-  | { readonly objects?: undefined; readonly reason: string }
+  | { readonly key: Buffer; readonly objects: readonly DesiredObject[]; readonly reason?: undefined }
+  | { readonly key: Buffer; readonly objects?: undefined; readonly reason: string }
 
 /** How keys become objects. */
 export interface ObjectProjection {
@@ -24,14 +27,19 @@ export interface ObjectProjection {
   prepare?(client: KubeClient, namespace: string, signal: AbortSignal): Promise<void>
   /** Kinds that may be written. */
   readonly resources: readonly KubeResource[]
+  /** Whether a source may have many keys. Then all of them are kept in memory. */
+  readonly isGrouped: boolean
   /** Names the source of a key's objects, by the key below the prefix; no longer than a name. */
   sourceOf(relativeKey: Buffer): string
-  /** Rejects with `GuardError` when it is not the key that is at fault, and with the abort reason. */
-  project(entry: KeyValue, signal: AbortSignal): Promise<Projected>
+  /**
+   * `entries`: all keys of one source, at least one, sorted. Rejects with `GuardError` when it is not the key that is at
+   * fault, and with the abort reason.
+   */
+  project(entries: readonly KeyValue[], signal: AbortSignal): Promise<Projected>
   /** The source of an object that stands there; undefined = it names none. */
   sourceOfObject(live: KubeObject): string | undefined
   /** Bytes of values that it holds. */
   sizeOf(live: KubeObject): number
-  /** Whether what stands there is what its hash says; true when that cannot be told. */
-  isSound(live: KubeObject, hash: string): boolean
+  /** Whether what stands there is what its hash says. Absent: an object does not tell, the API may have added to it. */
+  isSound?(live: KubeObject, hash: string): boolean
 }

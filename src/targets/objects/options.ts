@@ -36,14 +36,15 @@ export interface EtcdKeysTargetOptions {
 export interface ObjectsTargetOptions {
   /** Liquid; renders one or more manifests as YAML. */
   readonly template: string
-  /** What the template is rendered for: each key, or all keys with one first segment below the prefix. */
+  /** What the template is rendered for: each key, or all keys with the same first segment below the prefix. */
   readonly per: 'Key' | 'Group'
   /** How the template sees values: as they are, or parsed. */
   readonly values: 'Text' | 'Json' | 'Yaml'
   readonly deletionPolicy: DeletionPolicy
 }
 
-const MAX_TEMPLATE_LENGTH = 65_536
+/** Characters of a template. */
+export const MAX_TEMPLATE_LENGTH = 65_536
 /** Kubernetes acts on Secrets of these types: it would hand out credentials of the cluster. */
 export const REFUSED_SECRET_TYPES: readonly string[] = [
   'kubernetes.io/service-account-token',

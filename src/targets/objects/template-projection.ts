@@ -8,7 +8,10 @@ import type { AllowedKind } from '../../util/allowed-kind.ts'
 import { printableKey } from '../files/key-path.ts'
 import { KeyFault } from '../render/key-fault.ts'
 import { renderFailure } from '../render/render-failure.ts'
+import type { ManifestKey, RenderJob } from '../render/render-job.ts'
 import type { RenderPool } from '../render/render-pool.ts'
+import type { TemplateFault } from '../render/template-messages.ts'
+import { groupOf } from './key-group.ts'
 import { isDnsSubdomain } from './metadata-faults.ts'
 import { ANNOTATIONS } from './object-identity.ts'
 import { objectName } from './object-name.ts'
@@ -25,14 +28,16 @@ export interface TemplateProjectionOptions {
   readonly renderPool: RenderPool
 }
 
-/** Objects of any allowed kind, by a template that is rendered for each key. */
+/** Objects of any allowed kind, by a template that is rendered for each key or for each group of keys. */
 export class TemplateProjection implements ObjectProjection {
+  readonly isGrouped: boolean
   readonly #given: TemplateProjectionOptions
   #resources: readonly KubeResource[] = []
   #namespace = ''
 
   constructor(given: TemplateProjectionOptions) {
     this.#given = given
+    this.isGrouped = given.options.per === 'Group'
   }
 
   get resources(): readonly KubeResource[] {
@@ -45,28 +50,21 @@ export class TemplateProjection implements ObjectProjection {
   }
 
   sourceOf(relativeKey: Buffer): string {
-    return objectName(this.#given.mirror, relativeKey)
+    return objectName(this.#given.mirror, this.isGrouped ? groupOf(relativeKey) : relativeKey)
   }
 
-  async project(entry: KeyValue, signal: AbortSignal): Promise<Projected> {
-    const { options, renderPool } = this.#given
-    const { template, values: form } = options
-    const value = new Uint8Array(entry.value)
-    const context = this.#contextOf(entry)
-    const answer = await renderPool.render(
-      this.#namespace,
-      { kind: 'manifests', template, context, value, form },
-      signal,
-    )
+  async project(entries: readonly KeyValue[], signal: AbortSignal): Promise<Projected> {
+    const key = this.#nameOf(entries)
+    const answer = await this.#given.renderPool.render(this.#namespace, this.#jobOf(key, entries), signal)
     const { fault, bytes } = answer
     if (fault !== undefined) {
-      if (!answer.isStopped) return { reason: `its template fails: ${fault.state}` }
-      throw renderFailure('objects', `the template ${fault.state}`, { hint: fault.hint, key: context.key })
+      if (!answer.isStopped) return this.#refused(key, entries, fault)
+      throw renderFailure('objects', `the template ${fault.state}`, { hint: fault.hint, key: this.#textOf(key) })
     }
     try {
-      return { objects: this.#objectsOf(JSON.parse(Buffer.from(bytes).toString('utf8'))) }
+      return { key, objects: this.#objectsOf(JSON.parse(Buffer.from(bytes).toString('utf8'))) }
     } catch (error) {
-      if (error instanceof KeyFault) return { reason: error.message }
+      if (error instanceof KeyFault) return { key, reason: error.message }
       throw error
     }
   }
@@ -79,25 +77,46 @@ export class TemplateProjection implements ObjectProjection {
     return JSON.stringify(rest).length
   }
 
-  isSound(): boolean {
-    return true
+  /** The key, or what all keys of the group begin with. */
+  #nameOf([first]: readonly KeyValue[]): Buffer {
+    if (first === undefined) throw new Error('there is no key to project')
+    const { prefixLength } = this.#given
+    if (!this.isGrouped) return first.key
+    return first.key.subarray(0, prefixLength + groupOf(first.key.subarray(prefixLength)).length)
   }
 
-  #contextOf({ key, modRevision, createRevision, version }: KeyValue) {
-    const { mirror, prefixLength } = this.#given
-    const relative = key.subarray(prefixLength)
-    const text = printableKey(relative)
+  /** Below the prefix, printable. */
+  #textOf(key: Buffer): string {
+    return printableKey(key.subarray(this.#given.prefixLength))
+  }
+
+  #jobOf(key: Buffer, entries: readonly KeyValue[]): RenderJob {
+    const { mirror, prefixLength, options } = this.#given
+    // A name that is valid for every kind, and another one for every other key or group.
+    const name = this.sourceOf(key.subarray(prefixLength))
+    const modRevision = entries.reduce((newest, entry) => Math.max(newest, entry.modRevision), 0)
+    const shared = { mirror, namespace: this.#namespace, name }
     return {
-      mirror,
-      namespace: this.#namespace,
-      key: text,
-      segments: text.split('/'),
-      // A name that is valid for every kind, and another one for every other key.
-      name: objectName(mirror, relative),
-      modRevision,
-      createRevision,
-      version,
+      kind: 'manifests',
+      template: options.template,
+      context: this.isGrouped ? { ...shared, group: this.#textOf(key), modRevision } : shared,
+      keys: entries.map((entry) => ({ facts: this.#factsOf(entry, key.length), value: new Uint8Array(entry.value) })),
+      isGroup: this.isGrouped,
+      form: options.values,
     }
+  }
+
+  #factsOf({ key, modRevision, createRevision, version }: KeyValue, groupLength: number): ManifestKey['facts'] {
+    const text = this.#textOf(key)
+    const path = this.isGrouped && { path: printableKey(key.subarray(groupLength + 1)) }
+    return { key: text, segments: text.split('/'), ...path, modRevision, createRevision, version }
+  }
+
+  /** Reported by the one key of the group that is at fault, if it is one. */
+  #refused(key: Buffer, entries: readonly KeyValue[], fault: TemplateFault): Projected {
+    const guilty = entries.find((entry) => this.isGrouped && this.#textOf(entry.key) === fault.key)
+    if (guilty) return { key: guilty.key, reason: `${fault.state}; its group is kept as it was` }
+    return { key, reason: `its template fails: ${fault.state}` }
   }
 
   #objectsOf(given: readonly unknown[]): readonly DesiredObject[] {

@@ -13,11 +13,20 @@ export type RenderJob =
       readonly kind: 'manifests'
       /** Liquid. */
       readonly template: string
-      /** What the template sees beside the value. */
+      /** What the template sees beside what it is told of keys. */
       readonly context: Readonly<Record<string, unknown>>
-      readonly value: Uint8Array
+      /** At least one. */
+      readonly keys: readonly ManifestKey[]
+      /** It sees the keys as `keys`, and its filters look at them. Else there is one key, of which it sees everything. */
+      readonly isGroup: boolean
       readonly form: ValueForm
     }
+
+/** A key as a template sees it, with its value. */
+export interface ManifestKey {
+  readonly facts: { readonly key: string } & Readonly<Record<string, unknown>>
+  readonly value: Uint8Array
+}
 
 /** `isStopped`: it took too long or too much memory. A fault holds nothing of a value. */
 export type RenderAnswer =

@@ -3,8 +3,9 @@ import type { Template } from 'liquidjs'
 import { decodeValue } from './decode-value.ts'
 import { KeyFault } from './key-fault.ts'
 import { newLiquid, registerFilters } from './liquid.ts'
-import type { RenderJob } from './render-job.ts'
-import { TemplateKeys } from './template-keys.ts'
+import type { ValueForm } from './options.ts'
+import type { ManifestKey, RenderJob } from './render-job.ts'
+import { TemplateKeyFault, TemplateKeys } from './template-keys.ts'
 
 /** What all objects of one rendering may have; each for itself fits into an answer of the API server. */
 const MAX_BYTES = 4 * 1024 * 1024
@@ -13,19 +14,20 @@ const MAX_PARSED = 8
 /** Renders templates that give manifests in YAML. */
 export class ManifestRenderer {
   readonly #liquid = newLiquid()
+  /** What filters see: the keys of the group that is rendered. */
+  readonly #keys = new TemplateKeys()
   /** Templates that were rendered lately. */
   readonly #parsed = new Map<string, Template[]>()
 
   constructor() {
-    registerFilters(this.#liquid, new TemplateKeys(), () => ({}))
+    registerFilters(this.#liquid, this.#keys, () => ({}))
   }
 
   /** The manifests as one list in JSON. Throws `KeyFault`, and what Liquid throws. */
-  render({ template, context, value, form }: Extract<RenderJob, { kind: 'manifests' }>): Buffer {
-    const text = this.#liquid.renderSync(this.#parse(template), {
-      ...context,
-      value: decodeValue(bytesOf(value), form),
-    })
+  render({ template, context, keys, isGroup, form }: Extract<RenderJob, { kind: 'manifests' }>): Buffer {
+    this.#keys.replace(isGroup ? keys.map(({ facts, value }) => [facts.key, value]) : [])
+    const seen = isGroup ? { keys: keys.map((key) => seenOfGroup(key, form)) } : seenOf(keys[0], form)
+    const text = this.#liquid.renderSync(this.#parse(template), { ...context, ...seen })
     const json = JSON.stringify(documentsOf(String(text)))
     if (json.length > MAX_BYTES) throw new KeyFault(`gives more than ${MAX_BYTES} bytes`, 'Make the objects smaller.')
     return Buffer.from(json)
@@ -38,6 +40,18 @@ export class ManifestRenderer {
     const [oldest] = this.#parsed.keys()
     if (this.#parsed.size > MAX_PARSED && oldest !== undefined) this.#parsed.delete(oldest)
     return parsed
+  }
+}
+
+function seenOf(key: ManifestKey | undefined, form: ValueForm): object {
+  return key === undefined ? {} : { ...key.facts, value: decodeValue(bytesOf(key.value), form) }
+}
+
+function seenOfGroup(key: ManifestKey, form: ValueForm): object {
+  try {
+    return seenOf(key, form)
+  } catch (error) {
+    throw error instanceof KeyFault ? new TemplateKeyFault(key.facts.key, error.message, error.hint) : error
   }
 }
 

@@ -29,6 +29,13 @@ export class TemplateKeys {
     else this.#values.set(key, Buffer.from(value.buffer, value.byteOffset, value.byteLength))
   }
 
+  /** These and no others. */
+  replace(keys: Iterable<readonly [string, Uint8Array]>): void {
+    this.#values.clear()
+    this.#sorted = undefined
+    for (const [key, value] of keys) this.set(key, value)
+  }
+
   has(key: string): boolean {
     return this.#values.has(key)
   }

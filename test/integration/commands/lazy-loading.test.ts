@@ -60,3 +60,8 @@ test('the command holds nothing that it never needs', () => {
     expect(holders(mark, all), mark).toEqual([])
   }
 })
+
+test('the command is JavaScript alone, so that one build serves every architecture', () => {
+  const files = readdirSync(BIN, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  expect(files.map(({ name }) => name).filter((name) => !/\.js(\.map)?$/.test(name))).toEqual([])
+})

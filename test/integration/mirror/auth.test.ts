@@ -7,6 +7,7 @@ import { enableAuth } from '../../support/etcd-auth.ts'
 import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts'
 import { MirrorRig } from '../../support/mirror-rig.ts'
 import { eventually } from '../../support/wait.ts'
+import { Page } from '../../unit/docs/markdown.ts'
 
 const READER = { user: 'reader', password: 'first-password', role: 'app', prefix: '/app/' }
 
@@ -42,6 +43,29 @@ describe.each(['3.4', '3.6'] as const)('a user of etcd %s', (version) => {
     expect(await rig.status()).toMatchObject({ lastError: null, sourceConnected: true, keys: 2 })
     expect((await rig.get('/readyz')).status).toBe(200)
     expect(await rig.metric('etcd_mirror_resync_total')).toBe(1)
+  })
+
+  test('who is made as docs/running.md says may read the prefix, and nothing else', async () => {
+    await using etcd = await startEtcd({ version })
+    await using rig = await MirrorRig.make(etcd, { prefix: '/config/app/' })
+    await rig.writer.put('greeting', 'hello')
+    const { rootEnv } = await enableAuth(etcd, { ...READER, prefix: '/other/' })
+    const [commands = ''] = Page.read('docs/running.md').section('etcd user').blocks('sh')
+    for (const line of commands.trim().split('\n')) {
+      const [program, ...args] = line.split(' ')
+      expect(program).toBe('etcdctl')
+      // Nobody sits there to be asked for the password.
+      const asked = args[1] === 'add' && args[0] === 'user' ? ['--interactive=false'] : []
+      await etcd.etcdctl([...args, ...asked], { input: 'of-app\n', env: rootEnv })
+    }
+    const password = await rig.writeConfig('password', 'of-app\n')
+    await rig.configure({ conf: { username: 'app', 'password-file': password, 'insecure-transport': true } })
+    expect((await rig.check()).code).toBe(0)
+    expect((await rig.runOnce()).code).toBe(0)
+    expect(rig.tree().files.get('greeting')?.toString()).toBe('hello')
+    const env = { ETCDCTL_USER: 'app:of-app' }
+    await expect(etcd.etcdctl(['put', '/config/app/greeting', 'x'], { env })).rejects.toThrow('permission denied')
+    await expect(etcd.etcdctl(['get', '/config/other', '--prefix'], { env })).rejects.toThrow('permission denied')
   })
 
   test('with a wrong password: exit code 4, check and status say so, and the right one heals a running mirror', async () => {

@@ -1,4 +1,4 @@
-import { cp, mkdir, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ensureRoot } from '../../rig/ensure.mjs'
 import type { Machine } from './machine.ts'
@@ -46,6 +46,27 @@ export async function buildOwnImage(machine: Machine): Promise<BuiltImage> {
   await bud(machine, name, ['/data/build/context'])
   const archive = await push(machine, name, 'etcd-mirror')
   return { name, archive, bytesOverBase: await bytesOfOwnLayers(machine, name, base) }
+}
+
+/**
+ * Builds what docs/image.md says about adding programs, and gives it to the cluster of the machine; resolves with its name.
+ * Where that installs packages, their files are copied: nothing is downloaded.
+ */
+export async function buildImageWithNginx(machine: Machine): Promise<string> {
+  const name = 'etcd-mirror-with-nginx:0.1.0'
+  const page = await readFile(join(PROJECT, 'docs/image.md'), 'utf8')
+  const lines = /```dockerfile\n(FROM etcd-mirror:[^`]*)```/.exec(page)?.[1]?.trim().split('\n') ?? []
+  const installing = lines.findIndex((line) => line.startsWith('RUN apt-get'))
+  if (installing === -1) throw new Error('docs/image.md does not say how to add a program')
+  const own = lines.map((line) => line.replace('FROM etcd-mirror', `FROM ${LIBRARY}/etcd-mirror`))
+  await build(machine, 'with-nginx', `${LIBRARY}/${name}`, await ensureRoot('nginx'), own.with(installing, 'COPY . /'))
+  await importImage(machine, await push(machine, `${LIBRARY}/${name}`, 'with-nginx'))
+  return name
+}
+
+/** Gives an image to the cluster of the machine. */
+export async function importImage(machine: Machine, archive: string): Promise<void> {
+  await machine.exec(['ctr', '-n', 'k8s.io', 'images', 'import', '--snapshotter', 'overlayfs', archive])
 }
 
 /** Puts the files of an image below `/data/unpacked`; resolves with that path. */

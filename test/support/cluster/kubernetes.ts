@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { eventually } from '../wait.ts'
+import { importImage } from './images.ts'
 import type { Machine } from './machine.ts'
 
 /** Of the machine, towards its pods. */
@@ -20,9 +21,7 @@ export async function startKubernetes(machine: Machine, archives: readonly strin
   machine.serve(apiServer())
   machine.serve(['containerd', '--config', '/data/kubernetes/containerd.toml'])
   await eventually(() => machine.exec(['ctr', 'version']), SLOWLY)
-  for (const archive of archives) {
-    await machine.exec(['ctr', '-n', 'k8s.io', 'images', 'import', '--snapshotter', 'overlayfs', archive])
-  }
+  for (const archive of archives) await importImage(machine, archive)
   await eventually(() => machine.exec(['kubectl', 'get', '--raw', '/readyz']), SLOWLY)
   for (const command of [controllerManager(), scheduler(), proxy(), kubelet()]) machine.serve(command)
   await eventually(async () => {

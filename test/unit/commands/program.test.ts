@@ -61,7 +61,7 @@ describe('runProgram flags', () => {
   })
 
   test('check has no flags of run alone', async () => {
-    const { dryRun, oneTime, timeoutMs, shutdownGraceMs, allowKinds, ...shared } = DEFAULTS
+    const { dryRun, oneTime, timeoutMs, shutdownGraceMs, ...shared } = DEFAULTS
     expect((await runWith('check')).flags).toEqual(shared)
   })
 

@@ -11,12 +11,6 @@ const withTarget = (target: string) => `mirrors:
 
 const faultsOf = (target: string) => mirrorFaults(withTarget(target))
 
-test('objects of groups cannot be written yet', async () => {
-  expect(await faultsOf('objects: { template: x, per: Group }')).toEqual([
-    'mirror.yaml:5:36: mirrors[0].target.objects.per: cannot be Group in this version: use Key',
-  ])
-})
-
 test('targetSchema fills in what is not written', () => {
   const common = { labels: {}, annotations: {}, creationPolicy: 'Owner', deletionPolicy: 'Delete' }
   const render = [{ tree: {} }]
@@ -72,6 +66,7 @@ describe('faults of Kubernetes targets', () => {
       'secret: { name: a, type: kubernetes.io/service-account-token }',
       'target.secret.type: must not be a type that gives access to the cluster',
     ],
+    ['objects: { template: x, per: Directory }', 'target.objects.per: must be Key or Group'],
     ['objects: {}', 'target.objects.template: is missing'],
     [`objects: { template: ${'x'.repeat(65_537)} }`, 'target.objects.template: must not be longer than 65536'],
   ])('%#', async (target, fault) => {

@@ -26,7 +26,22 @@ test('files are for sidecars', () => {
   })
 })
 
+test('a template in a ConfigMap is asked for first', () => {
+  const templateFrom = { configMapKeyRef: { name: 'templates', key: 'thing' } }
+  const resource = {
+    metadata: { name: 'app' },
+    spec: { connectionRef: { name: 'main' }, prefix: '/a/', target: { objects: { templateFrom } } },
+  }
+  const asked = mirrorRequest(resource)
+  if (asked.kind !== 'template') throw new Error(asked.kind)
+  expect(asked.from).toEqual(templateFrom)
+  const inline = request({ target: { objects: { template: 'text' } } })
+  expect(asked.withText('text')).toEqual(inline)
+  expect(asked.withText('other')).not.toEqual(inline)
+})
+
 test.each([
+  [{ target: { objects: {} } }, 'spec.target.objects: must hold exactly one of: template, templateFrom'],
   [{ prefix: '/a', target: { etcdKeys: {} } }, 'spec.prefix: must end in "/"'],
   [{ target: {} }, 'spec.target: must hold exactly one of: configMap, secret, etcdKeys, objects, files'],
   [{ target: { etcdKeys: {}, configMap: { name: 'x' } } }, 'spec.target: must hold exactly one of'],
@@ -47,4 +62,13 @@ test('specFaults tells at most five', () => {
   expect(request({ limits, safety, target: { etcdKeys: {} } })).toMatchObject({
     message: expect.stringMatching(/; and 1 more$/),
   })
+})
+
+test('of groups of keys an operator keeps 16 MiB at most', () => {
+  const limitOf = (per: string, maxBytes?: string) =>
+    request({ target: { objects: { template: 'x', per } }, ...(maxBytes && { limits: { maxBytes } }) })
+  const mebibytes = (count: number) => ({ config: { limits: { maxBytes: count * 1024 * 1024 } } })
+  expect(limitOf('Key')).toMatchObject(mebibytes(256))
+  expect(limitOf('Group')).toMatchObject(mebibytes(16))
+  expect(limitOf('Group', '8Mi')).toMatchObject(mebibytes(8))
 })

@@ -19,7 +19,8 @@ const manifests = (template: string, value = 'x', form: 'Text' | 'Yaml' = 'Text'
   kind: 'manifests',
   template,
   context: { name: 'one' },
-  value: new Uint8Array(Buffer.from(value)),
+  keys: [{ facts: { key: 'k' }, value: new Uint8Array(Buffer.from(value)) }],
+  isGroup: false,
   form,
 })
 const LOOP = manifests('{% for i in (1..100000) %}{% for j in (1..100000) %}{% endfor %}{% endfor %}')
