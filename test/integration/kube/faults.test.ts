@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { enforcePolicy } from '../../support/admission-policy.ts'
 import { startHoldingWebhook } from '../../support/holding-webhook.ts'
 import { NAMESPACES } from '../../support/kube-api.ts'
 import { KubeControllerManager } from '../../support/kube-controller-manager.ts'
@@ -179,6 +180,37 @@ describe('mirrors that live through it all', () => {
       await mirrors.settled(target)
       // What came while a write was under way goes into the next one.
       expect((await written()) - unheld).toBeLessThan(isMany ? 20 : 10)
+    })
+  })
+
+  describe('refused by an admission policy', () => {
+    let policy: AsyncDisposable
+
+    beforeAll(async () => {
+      policy = await enforcePolicy(kube.api, mirrors.rig.namespace)
+      await mirrors.rig.writer.txn({ refused: 'hunter2', admitted: 'x' })
+    })
+    afterAll(() => policy?.[Symbol.asyncDispose]())
+    const named = "ValidatingAdmissionPolicy 'no-hunter2'"
+
+    test.each(EVERY_TARGET.filter(({ isMany }) => !isMany))('$kind: nothing is written', async (target) => {
+      const { lastError } = await mirrors.run.of(target).failing('TargetNotWritable', named)
+      expect(lastError?.message).not.toContain('hunter2 is weak')
+      expect(lastError?.hint).toBeNull()
+    })
+
+    test.each(EVERY_TARGET.filter(({ isMany }) => isMany))('$kind: that key alone', async (target) => {
+      const { keyErrors } = await mirrors.run.of(target).until((status) => expect(status.keyErrors.count).toBe(1))
+      expect(keyErrors.examples?.[0]?.reason).toContain(named)
+      expect(keyErrors.examples?.[0]?.reason).not.toContain('hunter2 is weak')
+      const admitted = () => mirrors.rig.get(target.resource, target.objectOf('admitted'))
+      await eventually(async () => expect(await admitted()).toBeDefined(), patiently)
+    })
+
+    describe('and taken back', () => {
+      beforeAll(() => mirrors.rig.writer.delete('refused'))
+
+      test.each(EVERY_TARGET)('$kind', (target) => mirrors.settled(target))
     })
   })
 
