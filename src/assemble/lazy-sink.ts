@@ -18,6 +18,7 @@ export function lazySink(load: () => Promise<Sink>): Required<Sink> {
     advance: async (position, options) => await opened().advance(position, options),
     verify: async (options) => await opened().verify(options),
     fault: () => loaded?.fault?.(),
+    objects: () => loaded?.objects?.(),
     told: async (options) => await loaded?.told?.(options),
     close: async () => await loaded?.close(),
   }

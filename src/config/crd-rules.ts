@@ -32,6 +32,7 @@ export const MIRROR_RULES: CelRules = {
       message: 'the kind of the target cannot change: delete the EtcdMirror and create another',
     },
   ],
+  'spec.target.objects': [exactlyOne(['template', 'templateFrom'])],
   ...dataObjectRules('spec.target.configMap'),
   ...dataObjectRules('spec.target.secret'),
   'spec.target.secret.type': [

@@ -85,6 +85,13 @@ export const RESOURCE_KINDS: readonly ResourceKind[] = [
       },
       { name: 'Keys', type: 'integer', description: 'Keys in the target.', jsonPath: '.status.keys' },
       AGE,
+      {
+        name: 'Objects',
+        type: 'integer',
+        description: 'Objects that the copy is made of.',
+        jsonPath: '.status.objects',
+        priority: 1,
+      },
       { name: 'Prefix', type: 'string', description: 'Keys that are mirrored.', jsonPath: '.spec.prefix', priority: 1 },
       {
         name: 'Connection',

@@ -17,13 +17,37 @@ const filesSchema = z
   .strictObject({ layout, readerGrace, mode, modes, directoryMode, render: renderListSchemaWithoutSources })
   .describe('Files for sidecars: the mirror is rendered into a ConfigMap that they read.')
 
+const templateFromSchema = z
+  .strictObject({
+    configMapKeyRef: z
+      .strictObject({
+        name: z.string().min(1).max(253).describe('Name of the ConfigMap, in the namespace of the EtcdMirror.'),
+        key: z.string().min(1).max(253).describe('Data key that holds the template.'),
+      })
+      .describe('A data key of a ConfigMap.'),
+  })
+  .describe('Where the template is, instead of template; a change of it counts at once.')
+
+const { template, ...objectsFields } = objectsTargetSchema.shape
+
+/** As in mirror.yaml; what that has in a file of its own is in a ConfigMap here. */
+const objectsSchema = z
+  .strictObject({ template: template.optional(), templateFrom: templateFromSchema.optional(), ...objectsFields })
+  .refine(
+    (objects) => (objects.template === undefined) !== (objects.templateFrom === undefined),
+    'must hold exactly one of: template, templateFrom',
+  )
+  .describe(
+    'Objects of any kind that the operator may write, made by a template: exactly one of template, templateFrom.',
+  )
+
 /** `spec.target` of EtcdMirror: targets as in mirror.yaml, without what would run in or read from the operator. */
 const targetSchema = z
   .strictObject({
     configMap: configMapTargetSchema.optional(),
     secret: secretTargetSchema.optional(),
     etcdKeys: etcdKeysTargetSchema.optional(),
-    objects: objectsTargetSchema.optional(),
+    objects: objectsSchema.optional(),
     files: filesSchema.optional(),
   })
   .describe('Where the copy goes, in the namespace of the EtcdMirror: exactly one.')
@@ -42,5 +66,8 @@ const connectionRefSchema = z
 export const etcdMirrorSpecSchema = z
   .strictObject({ connectionRef: connectionRefSchema, ...specFields, target: targetSchema })
   .describe('What to mirror, and where to.')
+
+/** Where a template is. */
+export type TemplateFrom = z.output<typeof templateFromSchema>
 
 export type EtcdMirrorSpec = z.output<typeof etcdMirrorSpecSchema>

@@ -26,11 +26,11 @@ const commonFields = {
 export const etcdMirrorStatusSchema = z
   .strictObject({
     ...commonFields,
-    target: z.string().optional().describe('Where the copy stands, such as ConfigMap/app.'),
+    target: z.string().optional().describe('Where the copy stands, such as configMap/app.'),
     publishedRevision: count.optional().describe('Revision of etcd that is completely in the target.'),
     keys: count.optional().describe('Keys in the target.'),
     keyErrors: count.optional().describe('Keys that cannot be in the target; Degraded names some of them.'),
-    objects: count.optional().describe('Objects of the target.'),
+    objects: count.optional().describe('Objects that the copy is made of and that stand there.'),
     lastSyncTime: z
       .string()
       .optional()

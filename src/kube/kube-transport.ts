@@ -2,8 +2,6 @@ import { Agent, type Dispatcher, request } from 'undici'
 import type { KubeCredentials, KubeTls } from './kube-credentials.ts'
 import { KubeError } from './kube-error.ts'
 
-/** One connection a request in flight; the API server lets a client have as many as it likes. */
-const MAX_CONNECTIONS = 32
 const KEEP_ALIVE_MS = 30_000
 const CONNECT_MS = 10_000
 
@@ -79,8 +77,8 @@ export class KubeTransport {
     if (this.#agent?.tls === tls) return this.#agent.dispatcher
     // What is under way on the connections of before goes on to its end.
     this.#agent?.dispatcher.close().catch(() => undefined)
+    // One connection a request in flight, however many: watches, which last, must not wait for each other.
     const dispatcher = new Agent({
-      connections: MAX_CONNECTIONS,
       keepAliveTimeout: KEEP_ALIVE_MS,
       connect: { ...tls, timeout: CONNECT_MS, keepAlive: true },
       allowH2: false,

@@ -26,7 +26,7 @@ export interface ListWatchOptions {
 
 /**
  * Follows a collection of objects for as long as the signal lets it: list, watch with bookmarks, and whenever the watch
- * ends go on from where it was; after 410 Gone list again. What is called must not throw.
+ * ends go on from where it was; after 410 Gone or a refusal list again. What is called must not throw.
  */
 export class ListWatch {
   readonly #options: ListWatchOptions
@@ -47,12 +47,17 @@ export class ListWatch {
         await this.#watch(this.#resourceVersion, signal)
       } catch (error) {
         if (signal.aborted) return
-        const failure = error instanceof KubeError ? error : this.#unreadable(error)
-        if (failure.code === 'KubeGone') this.#resourceVersion = undefined
-        else this.#options.onError?.(failure)
-        await this.#pause(failure, signal)
+        await this.#pause(this.#failed(error), signal)
       }
     }
+  }
+
+  #failed(error: unknown): KubeError {
+    const failure = error instanceof KubeError ? error : this.#unreadable(error)
+    // What is there once it may be read again is to be told at once.
+    if (failure.code === 'KubeGone' || failure.code === 'KubeDenied') this.#resourceVersion = undefined
+    if (failure.code !== 'KubeGone') this.#options.onError?.(failure)
+    return failure
   }
 
   async #list(signal: AbortSignal): Promise<string> {

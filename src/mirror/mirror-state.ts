@@ -11,6 +11,12 @@ import { ProgressLog } from './progress-log.ts'
 import type { KeyErrors, OpenedSink, WriteResult } from './sink.ts'
 import type { SinkError } from './sink-error.ts'
 
+/** What a target says of itself. */
+export interface TargetReport {
+  readonly fault?: SinkError | undefined
+  readonly objects?: number | undefined
+}
+
 export interface MirrorStateOptions {
   readonly name: string
   readonly prefix: string
@@ -56,8 +62,8 @@ export class MirrorState {
     this.#options = options
   }
 
-  /** `fault`: what the target itself says is wrong with the copy now. */
-  status(fault?: SinkError): MirrorStatus {
+  /** What the target itself says: `fault`, what is wrong with the copy now, and how many objects it is made of. */
+  status({ fault, objects }: TargetReport = {}): MirrorStatus {
     const { name, prefix, target, maxStalenessMs, clock } = this.#options
     return {
       name,
@@ -72,6 +78,7 @@ export class MirrorState {
       observedRevision: this.#observedRevision,
       keys: this.#keys,
       keyErrors: this.#keyErrors,
+      objects,
       lastPublishedMs: this.#lastPublishedMs,
       snapshot: this.#phase === 'Snapshotting' ? this.#progress?.progress : undefined,
       sourceConnected: this.#connected,

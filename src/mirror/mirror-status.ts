@@ -24,6 +24,8 @@ export interface MirrorStatus {
   /** Of the copy, those included that the target cannot represent. */
   readonly keys: number
   readonly keyErrors: KeyErrors
+  /** Kubernetes objects that the copy is made of; undefined = not known, or it is made of none. */
+  readonly objects: number | undefined
   /** Unix ms at which consumers last got to see something new; undefined = not since the start. */
   readonly lastPublishedMs: number | undefined
   /** How far the snapshot that is being taken has got; undefined = none is. */

@@ -53,7 +53,8 @@ export class Mirror {
   }
 
   status(): MirrorStatus {
-    return this.#state.status(this.#options.sink.fault?.())
+    const { sink } = this.#options
+    return this.#state.status({ fault: sink.fault?.(), objects: sink.objects?.() })
   }
 
   /**

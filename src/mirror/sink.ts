@@ -118,6 +118,8 @@ export interface Sink {
   verify(options: { readonly signal: AbortSignal }): Promise<{ readonly sound: boolean }>
   /** What of the visible copy somebody changed and the sink cannot put right, though it keeps trying; undefined = nothing. */
   fault?(): SinkError | undefined
+  /** How many objects the copy is made of now; undefined = not known, or it is made of none. Cheap. */
+  objects?(): number | undefined
   /**
    * Resolves once everybody who is told of publishes has heard of what is visible now; default: there is nobody. Rejects
    * with `EtcdMirrorError` HookFailed when somebody cannot be told, and with the abort reason.

@@ -37,6 +37,11 @@ export function toConditions(
   })
 }
 
+/** Whether people would read the same; what differs here alone can wait. */
+export function sameMessages(a: readonly Condition[], b: readonly Condition[]): boolean {
+  return a.map(({ message }) => message).join('\n') === b.map(({ message }) => message).join('\n')
+}
+
 /** Whether anybody who looks at the conditions would see a difference that is worth a write at once. */
 export function sameConditions(a: readonly Condition[], b: readonly Condition[]): boolean {
   const facts = (list: readonly Condition[]) =>

@@ -15,3 +15,7 @@ export function connectionKey(
 ): string {
   return ref.kind === 'EtcdConnection' ? `${namespace}/${ref.name}` : `/${ref.name}`
 }
+
+export function kindOfConnection(key: string): ConnectionKind {
+  return key.startsWith('/') ? 'ClusterEtcdConnection' : 'EtcdConnection'
+}

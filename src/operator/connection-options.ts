@@ -14,7 +14,7 @@ export type SecretData = ReadonlyMap<string, Buffer>
 
 /** Why a connection cannot be made, until somebody changes it or its Secrets. */
 export interface ConnectionFault {
-  readonly reason: 'InvalidSpec' | 'SecretNotFound' | 'SecretInvalid'
+  readonly reason: 'InvalidSpec' | 'SecretNotFound' | 'SecretForbidden' | 'SecretInvalid'
   readonly message: string
 }
 

@@ -2,9 +2,7 @@ import { ClientPool } from '../assemble/client-pool.ts'
 import { configHash } from '../config/config-hash.ts'
 import type { ConnectionStatus } from '../config/resource-status.ts'
 import type { StatusResponse } from '../etcd/messages.ts'
-import type { KubeClient } from '../kube/kube-client.ts'
 import type { KubeObject } from '../kube/kube-object.ts'
-import { SECRETS } from '../kube/kube-resource.ts'
 import type { Clock } from '../util/clock.ts'
 import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
 import type { Metrics } from '../util/metrics.ts'
@@ -19,6 +17,7 @@ import {
   type SecretData,
 } from './connection-options.ts'
 import type { ConnectionState, Connections } from './connections.ts'
+import type { NamedObjects, NamedRef } from './named-objects.ts'
 import type { ResourceCache } from './resource-cache.ts'
 import { SharedConnection } from './shared-connection.ts'
 import type { StatusWriter } from './status-writer.ts'
@@ -28,7 +27,8 @@ export interface ConnectionReconcilerOptions {
   readonly cache: ResourceCache
   readonly connections: Connections
   readonly compactions: Compactions
-  readonly client: KubeClient
+  /** The Secrets that connections name; they call again when one changes. */
+  readonly secrets: NamedObjects
   /** Where Secrets of a ClusterEtcdConnection are. */
   readonly operatorNamespace: string
   readonly statuses: StatusWriter<ConnectionStatus>
@@ -40,12 +40,11 @@ export interface ConnectionReconcilerOptions {
   readonly onChange: (key: string) => void
 }
 
-/** How often Secrets are read again and etcd is asked whether it is there. */
+/** How often etcd is asked whether it is there. */
 const AGAIN_MS = 30_000
-/** What is missing may come any moment. */
-const FAULTY_MS = 5000
 const JITTER_MS = 3000
 
+type Secrets = { readonly tls: SecretData | undefined; readonly auth: SecretData | undefined }
 type Probe = { readonly answer: StatusResponse } | { readonly error: EtcdMirrorError }
 
 /** Makes of each connection what mirrors can use, follows its Secrets, and says in its status what became of it. */
@@ -57,35 +56,39 @@ export class ConnectionReconciler {
   }
 
   async reconcile(key: string, signal: AbortSignal): Promise<number | undefined> {
-    const { cache, connections, compactions, onChange, statuses } = this.#options
+    const { cache, connections, compactions, onChange, secrets, statuses } = this.#options
     const resource = cache.get(key)
     if (resource === undefined) {
       statuses.forget(key)
+      secrets.use(key, [])
       await compactions.use(key, undefined, 0)
       if (connections.delete(key)) onChange(key)
       return undefined
     }
     const before = connections.get(key)
-    const state = await this.#stateOf(resource, before, signal)
+    const state = await this.#stateOf(key, resource, before)
+    if (state === undefined) return undefined
     connections.set(key, state)
     await compactions.use(key, state.shared, state.compactionMs)
     if (isOther(before, state)) onChange(key)
     await this.#report(key, resource, state, signal)
-    return (state.fault === undefined ? AGAIN_MS : FAULTY_MS) + Math.random() * JITTER_MS
+    return AGAIN_MS + Math.random() * JITTER_MS
   }
 
+  /** undefined = its Secrets were not read yet: they will call again. */
   async #stateOf(
+    key: string,
     resource: KubeObject,
     before: ConnectionState | undefined,
-    signal: AbortSignal,
-  ): Promise<ConnectionState> {
+  ): Promise<ConnectionState | undefined> {
     const { shared, hash: known = '', allow, compactionMs = 0 } = before ?? {}
     const kept = { shared, hash: known, allow, compactionMs }
     const parsed = parseConnection(this.#options.kind, resource.spec)
     if ('fault' in parsed) return { ...kept, fault: parsed.fault }
     const { spec } = parsed
     const written = { allow: 'allow' in spec ? spec.allow : undefined, compactionMs: spec.compaction?.period ?? 0 }
-    const secrets = await this.#secretsOf(spec, resource.metadata.namespace, signal)
+    const secrets = this.#secretsOf(key, spec, resource.metadata.namespace)
+    if (secrets === undefined) return undefined
     if ('fault' in secrets) return { ...kept, ...written, fault: secrets.fault }
     const made = connectionOptions(spec, secrets)
     if ('fault' in made) return { ...kept, ...written, fault: made.fault }
@@ -103,35 +106,41 @@ export class ConnectionReconciler {
     return { shared: new SharedConnection(etcd, pool), hash, ...written, fault: undefined }
   }
 
-  async #secretsOf(
+  #secretsOf(
+    key: string,
     { tls, auth }: ConnectionSpec,
-    namespace: string | undefined,
-    signal: AbortSignal,
-  ): Promise<
-    | { readonly tls: SecretData | undefined; readonly auth: SecretData | undefined }
-    | { readonly fault: ConnectionFault }
-  > {
-    const place = namespace ?? this.#options.operatorNamespace
-    const read = async (name: string | undefined) =>
-      name === undefined ? undefined : await this.#secret(place, name, signal)
-    const [certificates, login] = await Promise.all([read(tls?.secretRef?.name), read(auth?.secretRef.name)])
-    for (const [found, name] of [
-      [certificates, tls?.secretRef?.name],
-      [login, auth?.secretRef.name],
-    ] as const) {
-      if (found === 'absent') {
-        const message = `Secret "${name}" does not exist in the namespace ${place}`
-        return { fault: { reason: 'SecretNotFound', message } }
-      }
-    }
-    return { tls: certificates as SecretData | undefined, auth: login as SecretData | undefined }
+    namespace = this.#options.operatorNamespace,
+  ): Secrets | { readonly fault: ConnectionFault } | undefined {
+    const refOf = (name: string | undefined) => (name === undefined ? undefined : { namespace, name })
+    const refs = { tls: refOf(tls?.secretRef?.name), auth: refOf(auth?.secretRef.name) }
+    this.#options.secrets.use(
+      key,
+      Object.values(refs).filter((ref) => ref !== undefined),
+    )
+    const found = { tls: this.#secret(refs.tls), auth: this.#secret(refs.auth) }
+    if (found.tls === 'unknown' || found.auth === 'unknown') return undefined
+    if (isFault(found.tls)) return found.tls
+    if (isFault(found.auth)) return found.auth
+    return { tls: found.tls, auth: found.auth }
   }
 
-  async #secret(namespace: string, name: string, signal: AbortSignal): Promise<SecretData | 'absent'> {
-    const found = await this.#options.client.get({ resource: SECRETS, namespace, name }, signal)
-    if (found === undefined) return 'absent'
-    const data = (found.data ?? {}) as Readonly<Record<string, string>>
-    return new Map(Object.entries(data).map(([field, text]) => [field, Buffer.from(text, 'base64')]))
+  #secret(ref: NamedRef | undefined): SecretData | { readonly fault: ConnectionFault } | 'unknown' | undefined {
+    if (ref === undefined) return undefined
+    const found = this.#options.secrets.get(ref)
+    if (found === undefined) return 'unknown'
+    const { namespace, name } = ref
+    switch (found.kind) {
+      case 'present':
+        return new Map(Object.entries(found.data).map(([field, text]) => [field, Buffer.from(text, 'base64')]))
+      case 'absent': {
+        const message = `Secret "${name}" does not exist in the namespace ${namespace}`
+        return { fault: { reason: 'SecretNotFound', message } }
+      }
+      case 'forbidden': {
+        const message = `The operator may not read Secret "${name}" of the namespace ${namespace}: ${found.message}`
+        return { fault: { reason: 'SecretForbidden', message } }
+      }
+    }
   }
 
   async #report(key: string, resource: KubeObject, state: ConnectionState, signal: AbortSignal): Promise<void> {
@@ -162,6 +171,12 @@ async function probeEtcd(shared: SharedConnection, signal: AbortSignal): Promise
   } finally {
     shared.release(client)
   }
+}
+
+function isFault(found: SecretData | { readonly fault: ConnectionFault } | undefined): found is {
+  readonly fault: ConnectionFault
+} {
+  return found !== undefined && 'fault' in found
 }
 
 /** Whether mirrors would be another way off with it. */

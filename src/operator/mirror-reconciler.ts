@@ -5,14 +5,15 @@ import { apiVersionOf } from '../kube/kube-resource.ts'
 import type { MirrorStatus } from '../mirror/mirror-status.ts'
 import { SinkError } from '../mirror/sink-error.ts'
 import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
-import { isAllowed } from './allow.ts'
+import { type AllowRule, isAllowed } from './allow.ts'
 import { sameConditions, toConditions } from './conditions.ts'
 import { connectionKey } from './connection-kind.ts'
 import type { Connections } from './connections.ts'
 import { mirrorFault } from './mirror-faults.ts'
 import { type MirrorFacts, mirrorFindings } from './mirror-findings.ts'
 import type { MirrorRunner } from './mirror-runner.ts'
-import { type ConnectionRef, mirrorRequest } from './mirror-spec.ts'
+import type { ConnectionRef } from './mirror-spec.ts'
+import type { MirrorTemplates } from './mirror-templates.ts'
 import { ETCD_MIRRORS } from './operator-resources.ts'
 import type { ResourceCache } from './resource-cache.ts'
 import type { SharedConnection } from './shared-connection.ts'
@@ -24,9 +25,9 @@ export interface MirrorReconcilerOptions {
   /** Whether any kind may be written by the target `objects`. */
   readonly allowsObjects: boolean
   readonly mirrors: ResourceCache
+  readonly templates: MirrorTemplates
   readonly namespaces: ResourceCache
-  /** The connection resource of this kind and key; undefined = there is none. */
-  readonly connectionResource: (kind: ConnectionRef['kind'], key: string) => KubeObject | undefined
+  readonly connectionResources: Readonly<Record<ConnectionRef['kind'], ResourceCache>>
   readonly connections: Connections
   readonly runner: MirrorRunner
   readonly statuses: StatusWriter<EtcdMirrorStatus>
@@ -52,11 +53,12 @@ export class MirrorReconciler {
   }
 
   async reconcile(key: string, signal: AbortSignal): Promise<number | undefined> {
-    const { mirrors, runner, statuses } = this.#options
+    const { mirrors, runner, statuses, templates } = this.#options
     const resource = mirrors.get(key)
     if (resource === undefined || resource.metadata.deletionTimestamp !== undefined) {
       await runner.stop(key)
       statuses.forget(key)
+      templates.forget(key)
       return undefined
     }
     const facts = await this.#bringAbout(key, resource, signal)
@@ -76,14 +78,16 @@ export class MirrorReconciler {
     const known = written.conditions ?? []
     const generation = resource.metadata.generation ?? 0
     const conditions = toConditions(mirrorFindings({ kind: 'running', status }), known, { generation, nowMs: 0 })
-    return !sameConditions(known, conditions) || written.publishedRevision !== revisionOf(status)
+    const { publishedRevision, objects } = factsOf(status)
+    const isSame = publishedRevision === written.publishedRevision && (objects ?? written.objects) === written.objects
+    return !isSame || !sameConditions(known, conditions)
   }
 
-  /** undefined = its connection was not looked at yet: that will call again. */
+  /** undefined = its connection or its template was not looked at yet: that will call again. */
   async #bringAbout(key: string, resource: KubeObject, signal: AbortSignal): Promise<MirrorFacts | undefined> {
-    const { runner } = this.#options
-    const request = mirrorRequest(resource)
-    if (request.kind === 'invalid') return refused('InvalidSpec', request.message)
+    const { runner, templates } = this.#options
+    const request = templates.requestOf(resource)
+    if (request === undefined || request.kind === 'refused') return request
     const prefix = request.kind === 'files' ? request.prefix : request.config.prefix.toString('utf8')
     const connection = this.#connectionOf(request.connection, resource, prefix)
     if (connection === undefined || 'kind' in connection) return connection
@@ -129,23 +133,40 @@ export class MirrorReconciler {
   }
 
   #connectionOf(ref: ConnectionRef, { metadata }: KubeObject, prefix: string): UsableConnection | Refusal | undefined {
-    const { connections, connectionResource, namespaces } = this.#options
+    const { connections, connectionResources } = this.#options
     const { namespace = '' } = metadata
     const key = connectionKey(ref, namespace)
     const name = `${ref.kind} "${ref.name}"`
-    const connection = connectionResource(ref.kind, key)
-    if (connection === undefined) return refused('ConnectionNotFound', `${name} does not exist`)
+    const resources = connectionResources[ref.kind]
+    const connection = resources.get(key)
+    if (connection === undefined) {
+      const refusal = resources.refusal(namespace)
+      if (refusal === undefined) return refused('ConnectionNotFound', `${name} does not exist`)
+      return refused('ConnectionForbidden', `The operator may not read ${name}: ${refusal.message}`)
+    }
     const state = connections.get(key)
     if (state === undefined) return undefined
     if (ref.kind === 'ClusterEtcdConnection') {
-      const labels = namespaces.get(`/${namespace}`)?.metadata.labels ?? {}
-      if (!isAllowed(state.allow ?? [], { namespace, labels }, prefix)) {
-        const message = `${name} does not allow the namespace ${namespace} to mirror ${JSON.stringify(prefix)}`
-        return refused('NotAllowed', message)
-      }
+      const refusal = this.#refusal(name, state.allow ?? [], namespace, prefix)
+      if (refusal !== undefined) return refusal
     }
     if (state.shared !== undefined) return { shared: state.shared, resource: connection }
     return refused('ConnectionNotReady', `${name}: ${state.fault?.message ?? 'it cannot be used yet'}`)
+  }
+
+  /** What the namespace is not known to be allowed is refused. */
+  #refusal(connection: string, rules: readonly AllowRule[], namespace: string, prefix: string): Refusal | undefined {
+    const { namespaces } = this.#options
+    const found = namespaces.get(`/${namespace}`)
+    const forbidden = namespaces.refusal(namespace)
+    if (found === undefined && forbidden !== undefined) {
+      const message = `The operator may not read the labels of the namespace, by which ${connection} allows`
+      return refused('ConnectionForbidden', `${message}: ${forbidden.message}`)
+    }
+    const labels = found?.metadata.labels ?? {}
+    if (found !== undefined && isAllowed(rules, { namespace, labels }, prefix)) return undefined
+    const message = `${connection} does not allow the namespace ${namespace} to mirror ${JSON.stringify(prefix)}`
+    return refused('NotAllowed', message)
   }
 
   async #report(key: string, object: KubeObject, facts: MirrorFacts, signal: AbortSignal): Promise<number | undefined> {
@@ -167,13 +188,14 @@ export class MirrorReconciler {
 }
 
 function factsOf(status: MirrorStatus): Partial<EtcdMirrorStatus> {
-  const { target, published, keys, keyErrors } = status
+  const { target, published, keys, keyErrors, objects } = status
   if (!published) return { target }
   return {
     target,
     publishedRevision: revisionOf(status),
     keys: keys - keyErrors.count,
     keyErrors: keyErrors.count,
+    objects,
   }
 }
 
@@ -182,7 +204,7 @@ function syncTimeOf({ lastKnownEqualMs }: MirrorStatus): Partial<EtcdMirrorStatu
 }
 
 function renderedFacts({ kind }: MirrorFacts, { metadata }: KubeObject): Partial<EtcdMirrorStatus> {
-  return kind === 'rendered' ? { target: `configMap/${sidecarConfigName(metadata.name)}` } : {}
+  return kind === 'rendered' ? { target: `configMap/${sidecarConfigName(metadata.name)}`, objects: 1 } : {}
 }
 
 function revisionOf({ published, publishedRevision }: MirrorStatus): number | undefined {

@@ -1,5 +1,5 @@
 import { toMirrorConfig } from '../config/mirror-config.ts'
-import { type EtcdMirrorSpec, etcdMirrorSpecSchema } from '../config/mirror-resource.ts'
+import { type EtcdMirrorSpec, etcdMirrorSpecSchema, type TemplateFrom } from '../config/mirror-resource.ts'
 import type { MirrorConfig } from '../config/process-config.ts'
 import type { TargetOptions } from '../config/target-options.ts'
 import type { KubeObject } from '../kube/kube-object.ts'
@@ -8,10 +8,18 @@ import { specFaults } from './spec-faults.ts'
 
 /** What an EtcdMirror asks for. */
 export type MirrorRequest =
-  | { readonly kind: 'mirror'; readonly connection: ConnectionRef; readonly config: MirrorConfig }
+  | WantedObjects
   /** Sidecars make the files. */
   | { readonly kind: 'files'; readonly connection: ConnectionRef; readonly prefix: string }
+  /** Its template has to be read first. */
+  | { readonly kind: 'template'; readonly from: TemplateFrom; readonly withText: (text: string) => WantedObjects }
   | { readonly kind: 'invalid'; readonly message: string }
+
+export interface WantedObjects {
+  readonly kind: 'mirror'
+  readonly connection: ConnectionRef
+  readonly config: MirrorConfig
+}
 
 export type ConnectionRef = EtcdMirrorSpec['connectionRef']
 
@@ -19,24 +27,24 @@ export type ConnectionRef = EtcdMirrorSpec['connectionRef']
 export function mirrorRequest({ metadata, spec }: KubeObject): MirrorRequest {
   const parsed = etcdMirrorSpecSchema.safeParse(spec)
   if (!parsed.success) return { kind: 'invalid', message: specFaults(parsed.error) }
-  const { connectionRef, target, ...rest } = parsed.data
+  const { connectionRef: connection, target, ...rest } = parsed.data
   const fault = prefixFault(rest.prefix, rest.rawPrefix)
   if (fault !== undefined) return { kind: 'invalid', message: `spec.prefix: ${fault}` }
   const { files, configMap, secret, etcdKeys, objects } = target
-  const written: (TargetOptions | 'files' | undefined)[] = [
-    files && 'files',
-    configMap && { configMap },
-    secret && { secret },
-    etcdKeys && { etcdKeys },
-    objects && { objects },
-  ]
-  const [wanted, ...others] = written.filter((member) => member !== undefined)
-  if (wanted === undefined || others.length > 0) {
+  if ([files, configMap, secret, etcdKeys, objects].filter((member) => member !== undefined).length !== 1) {
     return { kind: 'invalid', message: `spec.target: must hold exactly one of: ${Object.keys(TARGETS).join(', ')}` }
   }
-  if (wanted === 'files') return { kind: 'files', connection: connectionRef, prefix: rest.prefix }
-  const config = toMirrorConfig({ ...rest, name: metadata.name, target: wanted })
-  return { kind: 'mirror', connection: connectionRef, config: withinMemory(config) }
+  const mirrorOf = (wanted: TargetOptions): WantedObjects => {
+    const config = toMirrorConfig({ ...rest, name: metadata.name, target: wanted })
+    return { kind: 'mirror', connection, config: withinMemory(config) }
+  }
+  if (configMap) return mirrorOf({ configMap })
+  if (secret) return mirrorOf({ secret })
+  if (etcdKeys) return mirrorOf({ etcdKeys })
+  if (objects === undefined) return { kind: 'files', connection, prefix: rest.prefix }
+  const { template = '', templateFrom: from, ...options } = objects
+  const withText = (text: string) => mirrorOf({ objects: { ...options, template: text } })
+  return from === undefined ? withText(template) : { kind: 'template', from, withText }
 }
 
 /** Of groups of keys the values are kept, in the memory that all mirrors share. */

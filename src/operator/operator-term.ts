@@ -1,7 +1,7 @@
 import type { ConnectionStatus, EtcdMirrorStatus } from '../config/resource-status.ts'
 import type { KubeClient } from '../kube/kube-client.ts'
 import type { KubeObject } from '../kube/kube-object.ts'
-import type { KubeResource } from '../kube/kube-resource.ts'
+import { CONFIG_MAPS, type KubeResource, SECRETS } from '../kube/kube-resource.ts'
 import type { MirrorStatus } from '../mirror/mirror-status.ts'
 import type { MetricsRegistry } from '../observe/metrics-registry.ts'
 import { RenderPool } from '../targets/render/render-pool.ts'
@@ -9,15 +9,17 @@ import type { AllowedKind } from '../util/allowed-kind.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import { Compactions } from './compactions.ts'
-import { type ConnectionKind, connectionKey } from './connection-kind.ts'
+import { type ConnectionKind, connectionKey, kindOfConnection } from './connection-kind.ts'
 import { ConnectionReconciler } from './connection-reconciler.ts'
 import { Connections } from './connections.ts'
 import { EventRecorder } from './event-recorder.ts'
 import { MirrorReconciler } from './mirror-reconciler.ts'
 import { MirrorRunner } from './mirror-runner.ts'
+import { MirrorTemplates } from './mirror-templates.ts'
+import { NamedObjects } from './named-objects.ts'
 import { CLUSTER_ETCD_CONNECTIONS, ETCD_CONNECTIONS, ETCD_MIRRORS, keyOf, NAMESPACES } from './operator-resources.ts'
 import { operatorSink } from './operator-sink.ts'
-import { ResourceCache } from './resource-cache.ts'
+import { type Place, ResourceCache } from './resource-cache.ts'
 import { SharedWatches } from './shared-watches.ts'
 import { StatusWriter } from './status-writer.ts'
 import { WorkQueue } from './work-queue.ts'
@@ -40,9 +42,6 @@ export interface OperatorTermOptions {
 
 /** How often running mirrors are asked whether there is news for their status. */
 const POLL_MS = 1000
-/** Failures of mirrors that new Secrets may heal, and how soon these are read again then. */
-const REFUSED: ReadonlySet<string> = new Set(['AuthenticationFailed', 'TlsRefused'])
-const REFUSED_MS = 3000
 /** A namespace whose renderings take long has a fifth of a process. */
 const RENDERING = { processes: 2, memoryMiB: 64, waitFactor: 4 }
 
@@ -53,6 +52,8 @@ export class OperatorTerm {
   readonly #runner: MirrorRunner
   readonly #compactions: Compactions
   readonly #watches: SharedWatches
+  readonly #secrets: NamedObjects
+  readonly #configMaps: NamedObjects
   readonly #renderPool: RenderPool
   readonly #mirrors: ResourceCache
   readonly #namespaces: ResourceCache
@@ -76,8 +77,12 @@ export class OperatorTerm {
       metrics: options.metrics.metrics,
       oldestNeeded: (connection) => this.#runner.oldestNeeded(connection),
     })
+    const secretChanged = (key: string) => this.#queues[kindOfConnection(key)].add(key)
+    this.#secrets = new NamedObjects({ ...options, resource: SECRETS, onChange: secretChanged })
+    const templateChanged = (key: string) => this.#queues.EtcdMirror.add(key)
+    this.#configMaps = new NamedObjects({ ...options, resource: CONFIG_MAPS, onChange: templateChanged })
     this.#mirrors = this.#cache(ETCD_MIRRORS, (key) => this.#queues.EtcdMirror.add(key))
-    this.#namespaces = this.#cache(NAMESPACES, (key) => this.#namespaceChanged(key))
+    this.#namespaces = this.#cache(NAMESPACES, (key) => this.#lookAtMirrorsOf(key.slice(1)))
     this.#caches = {
       EtcdConnection: this.#cache(ETCD_CONNECTIONS, (key) => this.#queues.EtcdConnection.add(key)),
       ClusterEtcdConnection: this.#cache(CLUSTER_ETCD_CONNECTIONS, (key) =>
@@ -112,7 +117,7 @@ export class OperatorTerm {
       await Promise.all([follow, this.#poll(signal), ...Object.values(this.#queues).map((queue) => queue.run(signal))])
     } finally {
       await this.#runner.close()
-      await this.#watches.close()
+      await Promise.all([this.#watches, this.#secrets, this.#configMaps].map((watches) => watches.close()))
       this.#renderPool.close()
       await this.#compactions.close()
       this.#connections.close()
@@ -126,23 +131,14 @@ export class OperatorTerm {
       beat()
       for (const key of this.#runner.keys) {
         if (this.#reconciler.isNews(key)) this.#queues.EtcdMirror.add(key)
-        if (REFUSED.has(this.#runner.status(key)?.lastError?.reason ?? '')) this.#askForCredentials(key)
       }
     }
   }
 
-  /** The Secrets may be other ones by now. */
-  #askForCredentials(mirror: string): void {
-    for (const kind of ['EtcdConnection', 'ClusterEtcdConnection'] as const) {
-      const key = this.#connectionOf(this.#mirrors.get(mirror), kind)
-      if (key !== undefined) this.#queues[kind].addAfter(key, REFUSED_MS)
-    }
-  }
-
-  #namespaceChanged(key: string): void {
-    const namespace = key.slice(1)
+  /** undefined = those of all. */
+  #lookAtMirrorsOf(namespace: string | undefined): void {
     for (const mirror of this.#mirrors.values()) {
-      if (mirror.metadata.namespace === namespace) this.#queues.EtcdMirror.add(keyOf(mirror))
+      if (namespace === undefined || mirror.metadata.namespace === namespace) this.#queues.EtcdMirror.add(keyOf(mirror))
     }
   }
 
@@ -163,16 +159,24 @@ export class OperatorTerm {
   }
 
   #cache(resource: KubeResource, onChange: (key: string) => void): ResourceCache {
-    const { client, clock, logger, namespaces } = this.#options
-    const isOfCluster = resource === NAMESPACES || resource === CLUSTER_ETCD_CONNECTIONS
+    const { client, clock, logger } = this.#options
+    const onAccess = ({ namespace, name }: Place) => this.#lookAtMirrorsOf(namespace ?? name)
     return new ResourceCache({
       client,
       resource,
-      namespaces: isOfCluster ? undefined : namespaces,
+      places: this.#placesOf(resource),
       clock,
       logger,
       onChange,
+      onAccess,
     })
+  }
+
+  /** Without rights for the whole cluster the resources of each namespace can be read, and the namespace itself. */
+  #placesOf(resource: KubeResource): readonly Place[] {
+    const { namespaces } = this.#options
+    if (namespaces === undefined || resource === CLUSTER_ETCD_CONNECTIONS) return [{}]
+    return namespaces.map((name) => (resource === NAMESPACES ? { name } : { namespace: name }))
   }
 
   #queue(name: string, reconcile: (key: string, signal: AbortSignal) => Promise<number | undefined>): WorkQueue {
@@ -183,10 +187,11 @@ export class OperatorTerm {
   #mirrorReconciler(): MirrorReconciler {
     return new MirrorReconciler({
       mirrors: this.#mirrors,
+      templates: new MirrorTemplates(this.#configMaps),
       namespaces: this.#namespaces,
       client: this.#options.client,
       allowsObjects: this.#options.allowKinds.length > 0,
-      connectionResource: (kind, key) => this.#caches[kind].get(key),
+      connectionResources: this.#caches,
       connections: this.#connections,
       runner: this.#runner,
       statuses: this.#statusWriter<EtcdMirrorStatus>(this.#mirrors),
@@ -194,13 +199,13 @@ export class OperatorTerm {
   }
 
   #connectionReconciler(kind: ConnectionKind): ConnectionReconciler {
-    const { client, operatorNamespace, clock, metrics } = this.#options
+    const { operatorNamespace, clock, metrics } = this.#options
     return new ConnectionReconciler({
       kind,
       cache: this.#caches[kind],
       connections: this.#connections,
       compactions: this.#compactions,
-      client,
+      secrets: this.#secrets,
       operatorNamespace,
       statuses: this.#statusWriter<ConnectionStatus>(this.#caches[kind]),
       clock,

@@ -1,20 +1,29 @@
 import type { KubeClient } from '../kube/kube-client.ts'
+import type { KubeError } from '../kube/kube-error.ts'
 import type { KubeObject } from '../kube/kube-object.ts'
 import type { KubeResource } from '../kube/kube-resource.ts'
 import { ListWatch } from '../kube/list-watch.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
+import { isForbidden } from './is-forbidden.ts'
 import { keyOf } from './operator-resources.ts'
+
+/** Objects that are followed together: all, those of one namespace, or the one of a name. */
+export interface Place {
+  readonly namespace?: string
+  readonly name?: string
+}
 
 export interface ResourceCacheOptions {
   readonly client: KubeClient
   readonly resource: KubeResource
-  /** undefined = of all namespaces, or of the cluster. */
-  readonly namespaces: readonly string[] | undefined
+  readonly places: readonly Place[]
   readonly clock: Clock
   readonly logger: Logger
   /** Called with the key of what came, changed or went. Must not throw. */
   readonly onChange: (key: string) => void
+  /** The objects of this place may be read now, or not any more. Must not throw. */
+  readonly onAccess: (place: Place) => void
 }
 
 /** All objects of a kind as the API last told them. */
@@ -22,13 +31,14 @@ export class ResourceCache {
   readonly #options: ResourceCacheOptions
   readonly #objects = new Map<string, KubeObject>()
   readonly #listed = new Map<string, PromiseWithResolvers<void>>()
+  readonly #refusals = new Map<string, KubeError>()
 
   constructor(options: ResourceCacheOptions) {
     this.#options = options
-    for (const namespace of this.#places()) this.#listed.set(namespace ?? '', Promise.withResolvers())
+    for (const place of options.places) this.#listed.set(idOf(place), Promise.withResolvers())
   }
 
-  /** Resolves once everything was listed. */
+  /** Resolves once everything was listed that may be. */
   async listed(): Promise<void> {
     await Promise.all([...this.#listed.values()].map(({ promise }) => promise))
   }
@@ -41,9 +51,14 @@ export class ResourceCache {
     return this.#objects.values()
   }
 
+  /** Why the objects of a namespace (or the one of this name) may not be read; undefined = they may. */
+  refusal(of: string): KubeError | undefined {
+    return this.#refusals.get(of) ?? this.#refusals.get(idOf({}))
+  }
+
   /** Follows the objects until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#places().map((namespace) => this.#follow(namespace, signal)))
+    await Promise.all(this.#options.places.map((place) => this.#follow(place, signal)))
   }
 
   /** What the answer to a write says is newer than what a watch has told so far. */
@@ -53,17 +68,14 @@ export class ResourceCache {
     this.#objects.set(keyOf(object), { ...object, metadata })
   }
 
-  #places(): readonly (string | undefined)[] {
-    return this.#options.namespaces ?? [undefined]
-  }
-
-  #follow(namespace: string | undefined, signal: AbortSignal): Promise<void> {
-    const { client, resource, clock, logger, onChange } = this.#options
+  #follow(place: Place, signal: AbortSignal): Promise<void> {
+    const { client, resource, clock, onChange } = this.#options
+    const { namespace, name } = place
     const watch = new ListWatch({
       client,
-      query: { resource, namespace },
+      query: { resource, namespace, ...(name !== undefined && { fieldSelector: `metadata.name=${name}` }) },
       clock,
-      onList: (objects) => this.#replace(namespace, objects),
+      onList: (objects) => this.#replace(place, objects),
       onChange: (object) => {
         this.put(object)
         onChange(keyOf(object))
@@ -72,17 +84,17 @@ export class ResourceCache {
         this.#objects.delete(keyOf(object))
         onChange(keyOf(object))
       },
-      onError: (err) =>
-        logger.warn({ resource: resource.plural, namespace, err }, 'cannot follow the resources; trying again'),
+      onError: (error) => this.#failed(place, error),
     })
     return watch.run(signal)
   }
 
-  #replace(namespace: string | undefined, objects: readonly KubeObject[]): void {
-    const { onChange } = this.#options
+  #replace(place: Place, objects: readonly KubeObject[]): void {
+    const { onChange, onAccess } = this.#options
+    const id = idOf(place)
     const keys = new Set(objects.map(keyOf))
-    for (const [key, { metadata }] of this.#objects) {
-      if ((namespace !== undefined && metadata.namespace !== namespace) || keys.has(key)) continue
+    for (const [key, object] of this.#objects) {
+      if (!isIn(place, object) || keys.has(key)) continue
       this.#objects.delete(key)
       onChange(key)
     }
@@ -90,6 +102,29 @@ export class ResourceCache {
       this.put(object)
       onChange(keyOf(object))
     }
-    this.#listed.get(namespace ?? '')?.resolve()
+    if (this.#refusals.delete(id)) onAccess(place)
+    this.#listed.get(id)?.resolve()
   }
+
+  /** Without the rights for one place the others are served all the same. */
+  #failed(place: Place, error: KubeError): void {
+    const { resource, logger, onAccess } = this.#options
+    const id = idOf(place)
+    const isKnown = this.#refusals.get(id)?.message === error.message
+    if (!isKnown) {
+      logger.warn({ resource: resource.plural, ...place, err: error }, 'cannot follow the resources; trying again')
+    }
+    if (!isForbidden(error)) return
+    this.#refusals.set(id, error)
+    if (!isKnown) onAccess(place)
+    this.#listed.get(id)?.resolve()
+  }
+}
+
+function idOf({ namespace, name }: Place): string {
+  return namespace ?? name ?? ''
+}
+
+function isIn({ namespace, name }: Place, { metadata }: KubeObject): boolean {
+  return (namespace === undefined || metadata.namespace === namespace) && (name === undefined || metadata.name === name)
 }

@@ -3,7 +3,7 @@ import type { KubeClient } from '../kube/kube-client.ts'
 import type { KubeObject } from '../kube/kube-object.ts'
 import type { KubeResource } from '../kube/kube-resource.ts'
 import type { Clock } from '../util/clock.ts'
-import { type Findings, sameConditions, toConditions } from './conditions.ts'
+import { type Findings, sameConditions, sameMessages, toConditions } from './conditions.ts'
 import type { EventRecorder } from './event-recorder.ts'
 import { keyOf } from './operator-resources.ts'
 
@@ -65,7 +65,7 @@ export class StatusWriter<Status extends AnyStatus> {
     const conditions = toConditions(findings, known, { generation, nowMs: clock.now() })
     const isUrgent = !sameConditions(known, conditions) || differs(before, urgent)
     if (!isUrgent) {
-      if (!differs(before, facts)) return undefined
+      if (!differs(before, facts) && sameMessages(known, conditions)) return undefined
       const waitMs = (this.#writtenMs.get(key) ?? Number.NEGATIVE_INFINITY) + FACTS_MS - clock.monotonic()
       if (waitMs > 0) return waitMs
     }

@@ -4,6 +4,7 @@ import { parseAllDocuments } from 'yaml'
 import type { KubeClient } from '../../src/kube/kube-client.ts'
 import type { KubeObject } from '../../src/kube/kube-object.ts'
 import type { KubeResource } from '../../src/kube/kube-resource.ts'
+import type { RbacRule } from '../../src/targets/objects/rbac-rules.ts'
 import { freePort } from './free-port.ts'
 import type { KubeApi } from './kube-api.ts'
 import { type MirrorProcess, startMirror } from './mirror-process.ts'
@@ -12,7 +13,23 @@ import { eventually } from './wait.ts'
 const ROOT = join(import.meta.dirname, '../..')
 const RBAC = join(ROOT, 'docs/examples/operator/rbac.yaml')
 export const OPERATOR_USER = 'operator'
-const OPERATOR_NAMESPACE = 'etcd-mirror'
+export const OPERATOR_NAMESPACE = 'etcd-mirror'
+
+const RBAC_VERSION = 'rbac.authorization.k8s.io/v1'
+const CLUSTER_ROLES = ['etcd-mirror-operator', 'etcd-mirror-operator-cluster']
+
+interface Role {
+  readonly apiVersion: string
+  readonly kind: 'Role' | 'ClusterRole'
+  readonly metadata: { readonly name: string; readonly namespace?: string }
+  rules: readonly RbacRule[]
+}
+
+interface GrantOptions {
+  readonly without?: readonly string[]
+  readonly namespaces?: readonly string[]
+  readonly cluster?: boolean
+}
 
 const never = new AbortController().signal
 let count = 0
@@ -45,21 +62,33 @@ export class OperatorRig implements AsyncDisposable {
     this.admin = admin
   }
 
-  /** The rights of the documentation, but those for `without`. */
-  async grant({ without = [] }: { readonly without?: readonly string[] } = {}): Promise<void> {
-    const roles = parseAllDocuments(await readFile(RBAC, 'utf8')).map((document) => document.toJS())
-    const subjects = [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: OPERATOR_USER }]
-    for (const role of roles) {
-      role.rules = role.rules.filter(({ resources }: { resources: string[] }) => !without.includes(resources[0] ?? ''))
-    }
-    const bindings = roles.map(({ kind, metadata }) => ({
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: `${kind}Binding`,
-      metadata,
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name: metadata.name },
-      subjects,
-    }))
+  /**
+   * The rights of the documentation from now on, but those for `without`. `namespaces`: in these alone, by RoleBindings.
+   * `cluster`: whether also for what belongs to the cluster.
+   */
+  async grant({ without = [], namespaces, cluster = true }: GrantOptions = {}): Promise<void> {
+    const roles: Role[] = parseAllDocuments(await readFile(RBAC, 'utf8')).map((document) => document.toJS())
+    for (const role of roles) role.rules = role.rules.filter(({ resources }) => !without.includes(resources[0] ?? ''))
+    const bindings = roles.flatMap((role) => {
+      const isOfCluster = role.metadata.name === 'etcd-mirror-operator-cluster'
+      if (isOfCluster) return cluster ? [bindingOf(role)] : []
+      if (role.kind === 'Role' || namespaces === undefined) return [bindingOf(role)]
+      return namespaces.map((namespace) => bindingOf(role, namespace))
+    })
+    await this.api.kubectl(['delete', 'clusterrolebindings', '--ignore-not-found', ...CLUSTER_ROLES])
     await this.apply([...roles, ...bindings])
+  }
+
+  /** More rights, in one namespace. */
+  async grantIn(namespace: string, name: string, rules: readonly RbacRule[]): Promise<void> {
+    const role: Role = { apiVersion: RBAC_VERSION, kind: 'Role', metadata: { name, namespace }, rules }
+    await this.apply([role, bindingOf(role)])
+  }
+
+  /** More rights, in the whole cluster. */
+  async grantInCluster(name: string, rules: readonly RbacRule[]): Promise<void> {
+    const role: Role = { apiVersion: RBAC_VERSION, kind: 'ClusterRole', metadata: { name }, rules }
+    await this.apply([role, bindingOf(role)])
   }
 
   /** Creates or changes objects. */
@@ -115,6 +144,18 @@ export class OperatorRig implements AsyncDisposable {
       await started[Symbol.asyncDispose]()
     }
     await this.admin.close()
+  }
+}
+
+/** `namespace`: where a ClusterRole counts; default: in the whole cluster. */
+function bindingOf({ kind, metadata }: Role, namespace = metadata.namespace) {
+  const apiGroup = 'rbac.authorization.k8s.io'
+  return {
+    apiVersion: RBAC_VERSION,
+    kind: namespace === undefined ? 'ClusterRoleBinding' : 'RoleBinding',
+    metadata: { name: metadata.name, ...(namespace !== undefined && { namespace }) },
+    roleRef: { apiGroup, kind, name: metadata.name },
+    subjects: [{ apiGroup, kind: 'User', name: OPERATOR_USER }],
   }
 }
 

@@ -133,6 +133,12 @@ export class DataObjectSink implements Sink {
     return this.#opened?.drift.fault
   }
 
+  objects(): number | undefined {
+    const opened = this.#opened
+    if (opened === undefined) return undefined
+    return opened.published === undefined || opened.live === 'absent' ? 0 : 1
+  }
+
   async close(): Promise<void> {
     await this.#opened?.drift.stop()
     if (this.#opened !== undefined) await this.#leavePosition(this.#opened)

@@ -45,6 +45,7 @@ export class KnownObjects {
   /** Objects that are being written: what the watch shows of them is looked at afterwards. */
   readonly #inFlight = new Map<string, KubeObject | 'absent' | undefined>()
   #unsound = 0
+  #gone = 0
   #bytes = 0
 
   constructor(options: KnownObjectsOptions) {
@@ -55,6 +56,11 @@ export class KnownObjects {
   /** Sources that have objects, and the bytes of their values. */
   get totals(): Totals {
     return { keys: this.#bySource.size, bytes: this.#bytes }
+  }
+
+  /** Objects that stand there. */
+  get count(): number {
+    return this.#objects.size - this.#gone
   }
 
   /** Whether some object is not what it was written with, or is gone. */
@@ -201,6 +207,7 @@ export class KnownObjects {
     this.#bySource.set(known.source, ids.add(id))
     this.#bytes += known.size
     if (!known.isSound) this.#unsound += 1
+    if (liveOf(known) === 'absent') this.#gone += 1
   }
 
   #remove(id: string): void {
@@ -209,6 +216,7 @@ export class KnownObjects {
     this.#objects.delete(id)
     this.#bytes -= known.size
     if (!known.isSound) this.#unsound -= 1
+    if (liveOf(known) === 'absent') this.#gone -= 1
     const ids = this.#bySource.get(known.source)
     ids?.delete(id)
     if (ids?.size === 0) this.#bySource.delete(known.source)

@@ -147,6 +147,10 @@ export class ManyObjectsSink implements Sink {
     return { sound: this.#opened !== undefined && !this.#opened.known.isDrifted }
   }
 
+  objects(): number | undefined {
+    return this.#opened?.known.count
+  }
+
   /** Why what others change cannot be noticed; undefined = it is. */
   fault(): SinkError | undefined {
     return this.#opened?.drift.fault

@@ -43,7 +43,8 @@ export interface ObjectsTargetOptions {
   readonly deletionPolicy: DeletionPolicy
 }
 
-const MAX_TEMPLATE_LENGTH = 65_536
+/** Characters of a template. */
+export const MAX_TEMPLATE_LENGTH = 65_536
 /** Kubernetes acts on Secrets of these types: it would hand out credentials of the cluster. */
 export const REFUSED_SECRET_TYPES: readonly string[] = [
   'kubernetes.io/service-account-token',

@@ -57,6 +57,7 @@ describe.each(['1.34', '1.37'] as const)('crds/ on Kubernetes %s', (minor) => {
     ['a mirror of everything by rawPrefix', mirror({ prefix: '', rawPrefix: true, target: { etcdKeys: {} } })],
     ['a secret', mirror(secret({ type: 'kubernetes.io/tls' }))],
     ['objects', mirror({ target: { objects: { template: '{}' } } })],
+    ['objects by a ConfigMap', mirror({ target: { objects: { templateFrom: TEMPLATE } } })],
     ['files', mirror({ target: { files: { render: [{ tree: {} }] } } })],
     ['a connection', connection({ endpoints: ['https://a:1'], tls: { secretRef: { name: 's' } } })],
     ['a password in plain text that is meant', connection({ insecureTransport: true, auth: AUTH })],
@@ -72,6 +73,12 @@ describe.each(['1.34', '1.37'] as const)('crds/ on Kubernetes %s', (minor) => {
     ['a name of 64', mirror(configMap({}), 'a'.repeat(64)), 'the name must be a DNS label of at most 63 characters'],
     ['no target', mirror({ target: {} }), 'must hold exactly one of: configMap, secret'],
     ['two targets', mirror({ target: { configMap: { name: 'a' }, etcdKeys: {} } }), 'must hold exactly one of'],
+    [
+      'two templates',
+      mirror({ target: { objects: { template: '{}', templateFrom: TEMPLATE } } }),
+      'exactly one of: temp',
+    ],
+    ['no template', mirror({ target: { objects: {} } }), 'must hold exactly one of: template, templateFrom'],
     ['a prefix without an end', mirror({ prefix: '/a', ...configMap({}) }), 'must end in "/"'],
     ['an unknown enum', mirror(configMap({ creationPolicy: 'Mine' })), 'Unsupported value: "Mine"'],
     ['a bad name', mirror(configMap({ name: 'Nope' })), 'must be a DNS subdomain'],
@@ -125,6 +132,7 @@ describe.each(['1.34', '1.37'] as const)('crds/ on Kubernetes %s', (minor) => {
   })
 })
 
+const TEMPLATE = { configMapKeyRef: { name: 'templates', key: 'thing.yaml' } }
 const AUTH = { secretRef: { name: 'login' } }
 const ALLOW = [
   {

@@ -61,7 +61,7 @@ test('two resources make a ConfigMap that follows etcd, and their status says so
     Degraded: 'False/AsExpected',
     Stalled: 'False/AsExpected',
   })
-  expect(found?.status).toMatchObject({ observedGeneration: 1, target: 'configMap/app', keys: 1 })
+  expect(found?.status).toMatchObject({ observedGeneration: 1, target: 'configMap/app', keys: 1, objects: 1 })
   const object = await rig.get(CONFIG_MAPS, namespace, 'app')
   expect(object?.data).toEqual({ 'db.host': 'one' })
   expect(object?.metadata.ownerReferences).toMatchObject([
@@ -95,8 +95,14 @@ test('an EtcdKey for each key', async () => {
   const key = await rig.get(ETCD_KEYS, namespace, 'app.db.host')
   expect(key?.spec).toMatchObject({ key: `/${namespace}/db/host`, value: 'one', version: 1 })
   expect(key?.metadata.ownerReferences).toMatchObject([{ kind: 'EtcdMirror', uid: found?.metadata.uid }])
+  expect(found?.status).toMatchObject({ keys: 2, objects: 2 })
   await etcd.etcdctl(['del', `/${namespace}/gone`])
   await rig.until(ETCD_KEYS, namespace, 'app.gone', (object) => expect(object).toBeUndefined())
+  // Which is written at once, and the rest with it.
+  await api.kubectl(['-n', namespace, 'annotate', 'etcdmirror', 'app', 'etcdmirror.dev/resync=now'])
+  await rig.until(ETCD_MIRRORS, namespace, 'app', (now) =>
+    expect(now?.status).toMatchObject({ lastHandledResync: 'now', keys: 1, objects: 1 }),
+  )
   await api.kubectl(['-n', namespace, 'delete', 'etcdkey', 'app.db.host'])
   await rig.until(ETCD_KEYS, namespace, 'app.db.host', (object) => expect(object?.spec).toMatchObject({ value: 'one' }))
 })
@@ -112,12 +118,50 @@ test('objects of an allowed kind by a template, in the own namespace alone', asy
     mirror(namespace, objects('{ name: made }')),
     mirror(namespace, objects('{ name: stolen, namespace: default }'), 'thief'),
   ])
-  await untilReady(namespace, 'True/Published')
+  const made = await untilReady(namespace, 'True/Published')
+  expect(made?.status).toMatchObject({ keys: 1, objects: 1 })
   expect((await rig.get(CONFIG_MAPS, namespace, 'made'))?.data).toEqual({ key: 'x' })
   await rig.until(ETCD_MIRRORS, namespace, 'thief', (object) =>
     expect(conditionsOf(object).Degraded).toBe('True/KeyErrors'),
   )
   expect(await rig.get(CONFIG_MAPS, 'default', 'stolen')).toBeUndefined()
+})
+
+test('a template in a ConfigMap of the own namespace counts, is watched, and what is wrong with it is told', async () => {
+  const namespace = await rig.namespace()
+  await put(namespace, 'one', 'x')
+  const templates = (data: object, place = namespace) => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: `templates-${namespace}`, namespace: place },
+    data,
+  })
+  const giving = (text: string) => ({
+    thing: `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: made }\ndata: { key: "${text}" }\n`,
+  })
+  const untilMade = (text: string) =>
+    rig.until(CONFIG_MAPS, namespace, 'made', (now) => expect(now?.data).toEqual({ key: text }))
+  const configMapKeyRef = { name: `templates-${namespace}`, key: 'thing' }
+  await rig.apply([
+    templates(giving('of another namespace'), 'default'),
+    connection(namespace),
+    mirror(namespace, { target: { objects: { templateFrom: { configMapKeyRef } } } }),
+  ])
+  await untilReady(namespace, 'False/TemplateNotFound')
+  await rig.apply([templates({ thing: 'one\n{% if %}' })])
+  const broken = await untilReady(namespace, 'False/TemplateInvalid')
+  expect(JSON.stringify(broken?.status)).toContain('line 2: ')
+  await rig.apply([templates({ other: 'x' })])
+  const missing = await untilReady(namespace, 'False/TemplateNotFound')
+  expect(JSON.stringify(missing?.status)).toContain('has no data key')
+  await rig.apply([templates(giving('{{ value }}'))])
+  await untilMade('x')
+  await rig.apply([templates(giving('changed {{ value }}'))])
+  await untilMade('changed x')
+  await untilReady(namespace, 'True/Published')
+  await api.kubectl(['-n', namespace, 'delete', 'configmap', configMapKeyRef.name])
+  await untilReady(namespace, 'False/TemplateNotFound')
+  await untilMade('changed x')
 })
 
 test('a drifted object is repaired, through the watch that all mirrors share', async () => {
@@ -173,6 +217,9 @@ test('nonsense that a server lets pass becomes a condition with its path and dis
   const told = JSON.stringify(found?.status)
   expect(told).toContain('spec.verifyEvery: must be 0 or numbers with a unit')
   expect(told).toContain('spec.limits.maxBytes: ')
+  await rig.apply([mirror(bad, { target: { objects: { template: '{% if %}' } } }, 'broken')])
+  const broken = await untilReady(bad, 'False/InvalidSpec', 'broken')
+  expect(JSON.stringify(broken?.status)).toContain('spec.target.objects.template: line 1: ')
   await untilReady(good, 'True/Published')
 })
 

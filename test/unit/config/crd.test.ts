@@ -68,6 +68,7 @@ test('EtcdMirror has every field of a mirror in mirror.yaml, but what would run 
     '.spec.connectionRef.name',
     '.spec.target.configMap.name',
     '.spec.target.secret.name',
+    '.spec.target.objects.templateFrom.configMapKeyRef.name',
   ])
 })
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { MirrorFailure, MirrorStatus } from '../../../src/mirror/mirror-status.ts'
-import { sameConditions, toConditions } from '../../../src/operator/conditions.ts'
+import { sameConditions, sameMessages, toConditions } from '../../../src/operator/conditions.ts'
 import { mirrorFindings } from '../../../src/operator/mirror-findings.ts'
 
 const NONE = { count: 0, examples: [] }
@@ -22,6 +22,7 @@ function running(part: Partial<MirrorStatus> & { error?: string } = {}) {
     observedRevision: 7,
     keys: 1,
     keyErrors: NONE,
+    objects: 1,
     sourceConnected: true,
     serverVersion: undefined,
     lastKnownEqualMs: 1,
@@ -127,6 +128,11 @@ describe('toConditions', () => {
       ['Degraded', '1970-01-01T00:01:00Z'],
       ['Stalled', '1970-01-01T00:00:01Z'],
     ])
+  })
+
+  test('sameMessages looks at messages alone', () => {
+    expect(sameMessages(at(1000), at(2000))).toBe(true)
+    expect(sameMessages(at(1000), at(1000, running({ publishedRevision: 8 })))).toBe(false)
   })
 
   test('sameConditions looks at status, reason and generation, not at times and messages', () => {

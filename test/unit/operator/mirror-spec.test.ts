@@ -26,7 +26,22 @@ test('files are for sidecars', () => {
   })
 })
 
+test('a template in a ConfigMap is asked for first', () => {
+  const templateFrom = { configMapKeyRef: { name: 'templates', key: 'thing' } }
+  const resource = {
+    metadata: { name: 'app' },
+    spec: { connectionRef: { name: 'main' }, prefix: '/a/', target: { objects: { templateFrom } } },
+  }
+  const asked = mirrorRequest(resource)
+  if (asked.kind !== 'template') throw new Error(asked.kind)
+  expect(asked.from).toEqual(templateFrom)
+  const inline = request({ target: { objects: { template: 'text' } } })
+  expect(asked.withText('text')).toEqual(inline)
+  expect(asked.withText('other')).not.toEqual(inline)
+})
+
 test.each([
+  [{ target: { objects: {} } }, 'spec.target.objects: must hold exactly one of: template, templateFrom'],
   [{ prefix: '/a', target: { etcdKeys: {} } }, 'spec.prefix: must end in "/"'],
   [{ target: {} }, 'spec.target: must hold exactly one of: configMap, secret, etcdKeys, objects, files'],
   [{ target: { etcdKeys: {}, configMap: { name: 'x' } } }, 'spec.target: must hold exactly one of'],

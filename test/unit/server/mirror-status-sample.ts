@@ -15,6 +15,7 @@ export function mirrorStatus(differing: Partial<MirrorStatus> = {}): MirrorStatu
     observedRevision: 20,
     keys: 3,
     keyErrors: { count: 0, examples: [] },
+    objects: undefined,
     lastPublishedMs: Date.UTC(2026, 0, 2, 3, 3, 59),
     snapshot: undefined,
     sourceConnected: true,
