@@ -83,7 +83,7 @@ export class BenchContext {
     { endpoint }: LoadedEtcd,
     { prefix }: DataSet,
     directory: string,
-    more?: Pick<BenchMirrorOptions, 'nodeOptions' | 'env' | 'files' | 'beside'>,
+    more?: Pick<BenchMirrorOptions, 'nodeOptions' | 'env' | 'files' | 'target' | 'beside'>,
   ): Promise<BenchMirror> {
     const { command, layout } = this
     return await BenchMirror.start({ command, layout, endpoint, prefix, directory, ...more })

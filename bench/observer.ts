@@ -1,6 +1,13 @@
 import { spawn } from 'node:child_process'
 import { watch } from 'node:fs'
 import { createInterface } from 'node:readline'
+import type { KubeClient } from '../src/kube/kube-client.ts'
+import type { KubeObject } from '../src/kube/kube-object.ts'
+import { CONFIG_MAPS } from '../src/kube/kube-resource.ts'
+import { ListWatch } from '../src/kube/list-watch.ts'
+import { ANNOTATIONS } from '../src/targets/objects/object-identity.ts'
+import { systemClock } from '../src/util/clock.ts'
+import { kubeClientOf } from './kube-client-of.ts'
 import { visibleRevision } from './published-tree.ts'
 
 /** A put that etcd acknowledged. */
@@ -15,32 +22,55 @@ export interface Observer extends AsyncDisposable {
   seen(change: Acknowledged): Promise<number>
 }
 
+export interface ConfigMapSpec {
+  /** Path. */
+  readonly kubeconfig: string
+  readonly namespace: string
+  readonly name: string
+}
+
 /** What the observing process is told. */
 export type ObserverSpec =
   | { readonly kind: 'tree'; readonly root: string }
+  | ({ readonly kind: 'configMap' } & ConfigMapSpec)
   | { readonly kind: 'etcdctl'; readonly program: string; readonly endpoint: string; readonly prefix: string }
 
 export function observe(spec: ObserverSpec): Observer {
-  return spec.kind === 'tree' ? new TreeObserver(spec.root) : new EtcdctlObserver(spec)
+  if (spec.kind === 'tree') return new TreeObserver(spec.root)
+  return spec.kind === 'configMap' ? new ConfigMapObserver(spec) : new EtcdctlObserver(spec)
 }
 
-/** Sees the flips of `current`, by inotify. */
-class TreeObserver implements Observer {
-  readonly #root: string
+/** Of something that names the revision it shows. */
+abstract class RevisionObserver implements Observer {
   readonly #seen: { readonly revision: number; readonly at: number }[] = []
-  readonly #watcher
   #waiting: { readonly revision: number; readonly resolve: (at: number) => void }[] = []
 
-  constructor(root: string) {
-    this.#root = root
-    this.#watcher = watch(root, () => this.#look())
-    this.#look()
-  }
-
-  seen({ revision }: Acknowledged): Promise<number> {
+  seen({ revision }: Pick<Acknowledged, 'revision'>): Promise<number> {
     const first = this.#seen.find((entry) => entry.revision >= revision)
     if (first !== undefined) return Promise.resolve(first.at)
     return new Promise((resolve) => this.#waiting.push({ revision, resolve }))
+  }
+
+  abstract [Symbol.asyncDispose](): Promise<void>
+
+  protected saw(revision: number, at: number): void {
+    if (revision <= (this.#seen.at(-1)?.revision ?? -1)) return
+    this.#seen.push({ revision, at })
+    for (const waiter of this.#waiting) if (waiter.revision <= revision) waiter.resolve(at)
+    this.#waiting = this.#waiting.filter((waiter) => waiter.revision > revision)
+  }
+}
+
+/** Sees the flips of `current`, by inotify. */
+class TreeObserver extends RevisionObserver {
+  readonly #root: string
+  readonly #watcher
+
+  constructor(root: string) {
+    super()
+    this.#root = root
+    this.#watcher = watch(root, () => this.#look())
+    this.#look()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -49,11 +79,42 @@ class TreeObserver implements Observer {
 
   #look(): void {
     const at = performance.now()
-    const revision = visibleRevision(this.#root) ?? 0
-    if (revision <= (this.#seen.at(-1)?.revision ?? -1)) return
-    this.#seen.push({ revision, at })
-    for (const waiter of this.#waiting) if (waiter.revision <= revision) waiter.resolve(at)
-    this.#waiting = this.#waiting.filter((waiter) => waiter.revision > revision)
+    this.saw(visibleRevision(this.#root) ?? 0, at)
+  }
+}
+
+/** Sees what a watch of the Kubernetes API tells of one ConfigMap. */
+export class ConfigMapObserver extends RevisionObserver {
+  readonly #stop = new AbortController()
+  readonly #client: Promise<KubeClient>
+  readonly #ended: Promise<void>
+
+  constructor({ kubeconfig, namespace, name }: ConfigMapSpec) {
+    super()
+    this.#client = kubeClientOf(kubeconfig)
+    this.#ended = this.#follow(namespace, name)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    await this.#ended
+    await (await this.#client).close()
+  }
+
+  async #follow(namespace: string, name: string): Promise<void> {
+    const look = (object: KubeObject) => {
+      const at = performance.now()
+      this.saw(Number(object.metadata.annotations?.[ANNOTATIONS.revision] ?? 0), at)
+    }
+    const watching = new ListWatch({
+      client: await this.#client,
+      query: { resource: CONFIG_MAPS, namespace, fieldSelector: `metadata.name=${name}` },
+      clock: systemClock,
+      onList: (objects) => objects.forEach(look),
+      onChange: look,
+      onDelete: () => undefined,
+    })
+    await watching.run(this.#stop.signal)
   }
 }
 

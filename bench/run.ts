@@ -14,6 +14,8 @@ import { image } from './rows/image.ts'
 import { library } from './rows/library.ts'
 import { live } from './rows/live.ts'
 import { memory } from './rows/memory.ts'
+import { objects } from './rows/objects.ts'
+import { operator } from './rows/operator.ts'
 import { rendering } from './rows/rendering.ts'
 import { responsiveness } from './rows/responsiveness.ts'
 import { restart } from './rows/restart.ts'
@@ -29,6 +31,8 @@ const SCENARIOS: readonly Scenario[] = [
   responsiveness,
   rendering,
   library,
+  objects,
+  operator,
   image,
 ]
 /** By others, before we begin: below it a machine is quiet. */

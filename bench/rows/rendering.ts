@@ -23,12 +23,7 @@ interface Rendered {
 export const rendering: Scenario = {
   name: 'rendering',
   async run(context) {
-    const keys = context.size(10_000, 2000)
-    const document: Rendered = {
-      name: `document of ${keys} keys, one change → visible`,
-      data: { prefix: '/bench/document/', keys, valueBytes: 256 },
-      more: { files: { render: [{ document: { file: 'all.json', syntax: 'Json' } }] } },
-    }
+    const documents = [1000, context.size(10_000, 2000)].map(document)
     const template: Rendered = {
       name: 'template of 1000 keys, one change → visible',
       data: { prefix: '/bench/template/', keys: 1000, valueBytes: 256 },
@@ -37,13 +32,19 @@ export const rendering: Scenario = {
         beside: { 'all.liquid': EVERY_KEY },
       },
     }
-    await using etcd = await context.etcdWith(document.data, template.data)
-    return [
-      await oneChange(context, etcd, document),
-      await oneChange(context, etcd, template),
-      await storm(context, etcd, template.data),
-    ]
+    await using etcd = await context.etcdWith(...documents.map(({ data }) => data), template.data)
+    const rows: Row[] = []
+    for (const rendered of documents) rows.push(await oneChange(context, etcd, rendered))
+    return [...rows, await oneChange(context, etcd, template), await storm(context, etcd, template.data)]
   },
+}
+
+function document(keys: number): Rendered {
+  return {
+    name: `document of ${keys} keys, one change → visible`,
+    data: { prefix: `/bench/document-${keys}/`, keys, valueBytes: 256 },
+    more: { files: { render: [{ document: { file: 'all.json', syntax: 'Json' } }] } },
+  }
 }
 
 async function oneChange(context: BenchContext, etcd: LoadedEtcd, { name, data, more }: Rendered): Promise<Row> {

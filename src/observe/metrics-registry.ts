@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 import { METRICS, type MetricDefinition } from '../util/metric-table.ts'
 import type { Metrics } from '../util/metrics.ts'
+import { metricsPage } from './metrics-page.ts'
 import { registerProcessMetrics } from './process-metrics.ts'
 
 type Labels = Readonly<Record<string, string>>
@@ -46,7 +47,7 @@ export function createMetrics(): MetricsRegistry {
     },
     async render() {
       for (const callback of callbacks) callback()
-      return await registry.metrics()
+      return await metricsPage(registry)
     },
   }
 }

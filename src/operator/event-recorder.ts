@@ -70,7 +70,8 @@ export class EventRecorder {
       involvedObject: {
         apiVersion: apiVersionOf(resource),
         kind: resource.kind,
-        namespace: object.metadata.namespace,
+        // The API takes no event about the cluster in a namespace.
+        namespace,
         name,
         uid,
         resourceVersion,

@@ -83,9 +83,18 @@ test('helm test passes', async () => {
   expect(await helm(['test', 'etcd-mirror', '--timeout', '5m'])).toContain('Phase:          Succeeded')
 })
 
+test('upgraded to serve one namespace, it works by a Role there and has no right for the cluster', async () => {
+  const values = ['--set', `namespaces={${TENANT}},clusterConnections.enabled=false`]
+  await helm(['upgrade', 'etcd-mirror', '/data/chart', '--reuse-values', ...values, '--wait', '--timeout', '5m'])
+  expect(await allowed(TENANT)).toEqual(rights(...SERVED))
+  expect(await allowed(OPERATOR)).toEqual(rights('leadership'))
+  await etcd.put(`${PREFIX}db/host`, 'db-4')
+  await copied('db-4')
+})
+
 test('uninstalled, it leaves the copies; then namespaces with mirrors can be deleted', async () => {
   await helm(['uninstall', 'etcd-mirror', '--wait', '--timeout', '5m'])
-  expect(await dataOf('configmap')).toEqual({ 'db.host': 'db-3' })
+  expect(await dataOf('configmap')).toEqual({ 'db.host': 'db-4' })
   await kubectl(['delete', 'namespace', TENANT, OPERATOR, '--timeout=240s'])
   expect(await kubectl(['get', 'crd', '-o', 'name'])).toContain('etcdmirrors.etcdmirror.dev')
 })

@@ -95,6 +95,12 @@ test('with namespaces the operator gets Roles there, and of the cluster only wha
   ])
   const roles = objects.filter(({ kind, metadata }) => kind === 'Role' && metadata.name === 'etcd-mirror-operator')
   expect(roles.map(({ metadata }) => metadata.namespace)).toEqual(['one', 'two'])
+  expect(rulesOf(objects, 'ClusterRole', 'etcd-mirror-operator-cluster')).toContainEqual({
+    apiGroups: [''],
+    resources: ['namespaces'],
+    resourceNames: ['one', 'two'],
+    verbs: ['list', 'watch'],
+  })
 })
 
 test('Secrets of connections may be limited to names, and kinds of objects have rights each', async () => {

@@ -1,24 +1,13 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { CONFIG_MAPS, SECRETS } from '../../../src/kube/kube-resource.ts'
 import { dataObjectRules, manyObjectsRules, type RbacRule } from '../../../src/targets/objects/rbac-rules.ts'
-import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts'
-import { type KubeApi, startKubeApi } from '../../support/kube-api.ts'
-import { KubeRig, type KubeTarget } from '../../support/kube-rig.ts'
+import type { KubeRig, KubeTarget } from '../../support/kube-rig.ts'
+import { useKube } from '../../support/kube-servers.ts'
 
-let api: KubeApi
-let etcd: EtcdServer
+const kube = useKube()
 
-beforeAll(async () => {
-  api = await startKubeApi({ users: ['mirror'] })
-  etcd = await startEtcd({ version: '3.6' })
-})
-afterAll(async () => {
-  await etcd?.[Symbol.asyncDispose]()
-  await api?.[Symbol.asyncDispose]()
-})
-
-const make = (target: KubeTarget, rules: readonly RbacRule[]) => KubeRig.make({ api, etcd, target, rules })
+const make = (target: KubeTarget, rules: readonly RbacRule[]) => kube.rig([], { target, rules })
 const OBJECTS = { objects: { template: 'x' } }
 const ALLOWED = ['--allow-kinds', 'v1/ConfigMap,v1/Secret']
 async function check(rig: KubeRig, args: readonly string[] = [], target?: KubeTarget) {
@@ -75,7 +64,7 @@ test('check without kinds, with one that there is not, and without an API server
   expect(withoutKinds.code).toBe(2)
   const unknown = await check(rig, ['--allow-kinds', 'example.com/v1/Thing'])
   expect([unknown.code, unknown.lines.join('\n')]).toEqual([5, expect.stringContaining('Cannot look Thing up')])
-  await api.kill()
+  await kube.api.kill()
   const down = await check(rig, [], { secret: { name: 'app' } })
   expect([down.code, down.lines.join('\n')]).toEqual([5, expect.stringContaining('error    mirror app: ')])
 })

@@ -1,32 +1,16 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { CONFIG_MAPS, SECRETS } from '../../../src/kube/kube-resource.ts'
 import { manyObjectsRules } from '../../../src/targets/objects/rbac-rules.ts'
-import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts'
-import { type KubeApi, startKubeApi } from '../../support/kube-api.ts'
-import { KubeRig, type KubeRun } from '../../support/kube-rig.ts'
+import type { KubeRig, KubeRun } from '../../support/kube-rig.ts'
+import { useKube } from '../../support/kube-servers.ts'
 import { configMapTarget } from '../../support/kube-targets.ts'
 import { eventually } from '../../support/wait.ts'
 
-let api: KubeApi
-let etcd: EtcdServer
-
-beforeAll(async () => {
-  api = await startKubeApi({ users: ['mirror'] })
-  etcd = await startEtcd({ version: '3.6' })
-})
-afterAll(async () => {
-  await etcd?.[Symbol.asyncDispose]()
-  await api?.[Symbol.asyncDispose]()
-})
+const kube = useKube()
 
 const ALLOWED = ['--allow-kinds', 'v1/ConfigMap,v1/Secret']
 const make = (template: string, values = 'Text') =>
-  KubeRig.make({
-    api,
-    etcd,
-    target: { objects: { template, values } },
-    rules: manyObjectsRules('app', [CONFIG_MAPS, SECRETS]),
-  })
+  kube.rig([], { target: { objects: { template, values } }, rules: manyObjectsRules('app', [CONFIG_MAPS, SECRETS]) })
 
 /** A ConfigMap for each key, and a Secret beside it for those that want one. */
 const SERVICE = `
@@ -193,9 +177,7 @@ data:
   {% endfor %}
 `
 const makeGrouped = (mirror: Readonly<Record<string, unknown>> = {}) =>
-  KubeRig.make({
-    api,
-    etcd,
+  kube.rig([], {
     mirror,
     target: { objects: { template: DIRECTORY, per: 'Group', values: 'Json' } },
     rules: manyObjectsRules('app', [CONFIG_MAPS, SECRETS]),
@@ -282,7 +264,7 @@ describe('target objects, per: Group', () => {
 })
 
 test('target configMap: what was changed while the mirror was down is put right at its start; equal is not written', async () => {
-  await using rig = await KubeRig.make({ api, etcd, targets: [configMapTarget({ labels: { team: 'a' } })] })
+  await using rig = await kube.rig([configMapTarget({ labels: { team: 'a' } })])
   await rig.writer.txn({ a: '1', b: '2' })
   const first = await rig.run()
   await first.settled()

@@ -1,12 +1,15 @@
 import { expect, test } from 'vitest'
 import { CONFIG_MAPS, SECRETS } from '../../../src/kube/kube-resource.ts'
 import { ETCD_MIRRORS } from '../../../src/operator/operator-resources.ts'
+import { ETCD_KEYS } from '../../../src/targets/objects/etcd-key-projection.ts'
 import { startEtcd } from '../../support/etcd-server.ts'
 import { startKubeApi } from '../../support/kube-api.ts'
 import { KubeControllerManager } from '../../support/kube-controller-manager.ts'
 import { conditionsOf, OPERATOR_USER, OperatorRig } from '../../support/operator-rig.ts'
 
 const apiVersion = 'etcdmirror.dev/v1alpha1'
+const TEMPLATE = 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: {{ name }} }'
+const MANY = ['keys', 'keys-retained', 'objects', 'objects-retained']
 /** Who sets an owner reference needs rights for the owner then; distributions have it on. */
 const OWNERS = '--enable-admission-plugins=OwnerReferencesPermissionEnforcement'
 
@@ -31,16 +34,28 @@ test('without rights for Secrets ConfigMaps work; deleted mirrors take along wha
     mirror('deleted', { configMap: { name: 'deleted' } }),
     mirror('retained', { configMap: { name: 'retained', deletionPolicy: 'Retain' } }),
     mirror('secret', { secret: { name: 'secret' } }),
+    mirror('keys', { etcdKeys: {} }),
+    mirror('keys-retained', { etcdKeys: { deletionPolicy: 'Retain' } }),
+    mirror('objects', { objects: { template: TEMPLATE } }),
+    mirror('objects-retained', { objects: { template: TEMPLATE, deletionPolicy: 'Retain' } }),
+    mirror('files', { files: {} }),
   ])
-  await rig.operator(['--leader-election', 'false', '--namespaces', namespace])
+  await rig.operator(['--leader-election', 'false', '--namespaces', namespace, '--allow-kinds', 'v1/ConfigMap'])
   await untilReady('deleted', 'True/Published')
   await untilReady('retained', 'True/Published')
+  for (const name of MANY) await untilReady(name, 'True/Published')
+  await untilReady('files', 'True/Rendered')
   await untilReady('secret', 'False/NotWritable')
   await rig.grant()
   await untilReady('secret', 'True/Published')
   expect((await rig.get(SECRETS, namespace, 'secret'))?.data).toEqual({ key: 'dmFsdWU=' })
   await api.kubectl(['-n', namespace, 'delete', 'etcdmirrors', '--all'])
-  await rig.until(CONFIG_MAPS, namespace, 'deleted', (object) => expect(object).toBeUndefined())
+  for (const name of ['deleted', 'objects.key', 'etcd-mirror-files']) {
+    await rig.until(CONFIG_MAPS, namespace, name, (object) => expect(object).toBeUndefined())
+  }
+  await rig.until(ETCD_KEYS, namespace, 'keys.key', (object) => expect(object).toBeUndefined())
   await rig.until(SECRETS, namespace, 'secret', (object) => expect(object).toBeUndefined())
   expect((await rig.get(CONFIG_MAPS, namespace, 'retained'))?.data).toEqual({ key: 'value' })
+  expect((await rig.get(ETCD_KEYS, namespace, 'keys-retained.key'))?.spec).toMatchObject({ value: 'value' })
+  expect(await rig.get(CONFIG_MAPS, namespace, 'objects-retained.key')).toBeDefined()
 })

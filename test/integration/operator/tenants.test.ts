@@ -5,6 +5,7 @@ import { ETCD_CONNECTIONS, ETCD_MIRRORS } from '../../../src/operator/operator-r
 import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts'
 import { type KubeApi, startKubeApi } from '../../support/kube-api.ts'
 import { conditionsOf, OPERATOR_USER, OperatorRig, type OperatorRun } from '../../support/operator-rig.ts'
+import { eventually } from '../../support/wait.ts'
 import { Writer } from '../../support/writer.ts'
 
 const apiVersion = 'etcdmirror.dev/v1alpha1'
@@ -203,6 +204,14 @@ interface Attack {
   readonly spec: object
   readonly expected: Readonly<Record<string, string>>
 }
+
+test('an event tells what became of a cluster connection, in the namespace of the operator', async () => {
+  await eventually(
+    async () =>
+      expect(await api.kubectl(['-n', 'etcd-mirror', 'get', 'events'])).toContain('clusteretcdconnection/shared'),
+    { timeoutMs: 60_000, intervalMs: 500 },
+  )
+})
 
 describe('nobody is kept waiting by another', () => {
   const LOOP = '{% for i in (1..100000) %}{% for j in (1..100000) %}{% endfor %}{% endfor %}x'
