@@ -131,19 +131,21 @@ describe.each(['1.34', '1.37'] as const)('Kubernetes %s', (minor) => {
     })
 
     // The oldest release has the newest one's answer to load.
-    test.runIf(minor === '1.37')('5,000 keys', { timeout: 400_000 }, async () => {
-      await rig.writer.delete('No Name / at all')
-      await rig.writer.fill(Array.from({ length: 5000 }, (_, index) => `service-${index % 50}/setting.${index}`))
-      await run.settled(380_000)
-      await rig.settled()
-      expect((await run.process.kill()).code).toBe(0)
-      await rig.writer.put('service-1/setting.1', 'changed')
-      run = await rig.run()
-      await run.settled()
-      await rig.settled()
-      expect(await run.metric('etcd_mirror_resync_total')).toBe(0)
-      expect(await written()).toBe(1)
-    })
+    if (minor === '1.37') {
+      test('5,000 keys', { timeout: 400_000 }, async () => {
+        await rig.writer.delete('No Name / at all')
+        await rig.writer.fill(Array.from({ length: 5000 }, (_, index) => `service-${index % 50}/setting.${index}`))
+        await run.settled(380_000)
+        await rig.settled()
+        expect((await run.process.kill()).code).toBe(0)
+        await rig.writer.put('service-1/setting.1', 'changed')
+        run = await rig.run()
+        await run.settled()
+        await rig.settled()
+        expect(await run.metric('etcd_mirror_resync_total')).toBe(0)
+        expect(await written()).toBe(1)
+      })
+    }
 
     test('foreign object', async () => {
       await using other = await kube.rig([target])
