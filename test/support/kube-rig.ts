@@ -290,7 +290,9 @@ export class KubeRun {
   }
 
   async status(): Promise<MirrorDocument> {
-    const response = await fetch(`http://${this.#http}/status`)
+    const response = await fetch(`http://${this.#http}/status`).catch((error: unknown) => {
+      throw new Error(`No status of the process, which says:\n${this.process.output}`, { cause: error })
+    })
     const found = ((await response.json()) as StatusDocument).mirrors.find(({ name }) => name === this.#name)
     if (found === undefined) throw new Error(`No mirror ${this.#name}`)
     return found
