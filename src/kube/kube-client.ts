@@ -10,6 +10,7 @@ import { asKubeObject, type KubeObject } from './kube-object.ts'
 import { apiVersionOf, type KubeResource, resourcePath } from './kube-resource.ts'
 import { errorOfAnswer } from './kube-status.ts'
 import { type KubeRequest, KubeTransport } from './kube-transport.ts'
+import type { WholeAnswer } from './whole-answer.ts'
 
 /** Beyond the longest admission webhook (30 s). */
 const CALL_MS = 40_000
@@ -130,7 +131,7 @@ export class KubeClient {
     // Bookmarks come every minute: three of them missing is a dead connection.
     const response = await this.#transport.request({ method: 'GET', path, signal, idleMs: 180_000 })
     try {
-      if (response.statusCode !== 200) throw await failureOf(action, response)
+      if (response.statusCode !== 200) throw failureOf(action, { ...response, body: await response.body.text() })
       onOpen?.()
       let rest = ''
       response.body.setEncoding('utf8')
@@ -255,9 +256,9 @@ export class KubeClient {
       call.abort()
     }, CALL_MS)
     try {
-      const response = await this.#transport.request({ ...request, signal: call.signal })
-      if (response.statusCode >= 300) throw await failureOf(action, response)
-      return await response.body.json()
+      const answer = await this.#transport.whole({ ...request, signal: call.signal })
+      if (answer.statusCode >= 300) throw failureOf(action, answer)
+      return JSON.parse(answer.body)
     } catch (error) {
       request.signal.throwIfAborted()
       if (error instanceof KubeError) throw error
@@ -290,11 +291,11 @@ function listPath(query: ListQuery, parameters: Readonly<Record<string, string>>
   return `${resourcePath(resource, namespace)}?${search}`
 }
 
-async function failureOf(action: string, response: Awaited<ReturnType<KubeTransport['request']>>): Promise<KubeError> {
-  const retryAfter = response.headers['retry-after']
+function failureOf(action: string, { statusCode, headers, body }: WholeAnswer): KubeError {
+  const retryAfter = headers['retry-after']
   return errorOfAnswer(action, {
-    status: response.statusCode,
+    status: statusCode,
     retryAfter: Array.isArray(retryAfter) ? retryAfter[0] : retryAfter,
-    body: await response.body.text(),
+    body,
   })
 }
