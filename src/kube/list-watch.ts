@@ -73,12 +73,16 @@ export class ListWatch {
   }
 
   async #watch(resourceVersion: string, signal: AbortSignal): Promise<void> {
-    const { client, query, onOpen } = this.#options
+    const { client, query, clock, onOpen } = this.#options
     const timeoutSeconds = Math.round(WATCH_SECONDS * (1 + Math.random()))
+    let isSilent = true
     for await (const line of client.watch(query, { resourceVersion, timeoutSeconds, onOpen }, signal)) {
       this.#handle(line)
       this.#backoff.reset()
+      isSilent = false
     }
+    // Something in between may end every watch at once.
+    if (isSilent) await clock.sleep(this.#backoff.nextMs(), signal)
   }
 
   #handle(line: string): void {

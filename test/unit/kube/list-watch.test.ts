@@ -14,6 +14,10 @@ async function follow(watches: readonly (readonly (string | Error)[])[]) {
   const from: string[] = []
   const stop = new AbortController()
   let lists = 0
+  let pauses = 0
+  const sleep = async () => {
+    pauses += 1
+  }
   const client = {
     async *list() {
       lists += 1
@@ -32,13 +36,13 @@ async function follow(watches: readonly (readonly (string | Error)[])[]) {
   await new ListWatch({
     client: client as unknown as KubeClient,
     query: { resource: CONFIG_MAPS, namespace: 'default' },
-    clock: { ...systemClock, sleep: async () => undefined },
+    clock: { ...systemClock, sleep },
     onList: () => seen.push('list'),
     onChange: ({ metadata }) => seen.push(`change ${metadata.name}`),
     onDelete: ({ metadata }) => seen.push(`delete ${metadata.name}`),
     onError: ({ message }) => seen.push(message),
   }).run(stop.signal)
-  return { seen, from }
+  return { seen, from, pauses }
 }
 
 test('goes on where a watch ended, also behind a bookmark', async () => {
@@ -60,4 +64,11 @@ test('survives a broken connection and answers that are no watch', async () => {
   const { seen, from } = await follow([[line('ADDED', 'a', '5'), broken], ['<html>'], [line('MODIFIED', 'b', '6')]])
   expect(from).toEqual(['list-1', '5', '5', '6'])
   expect(seen).toEqual(['list', 'change a', 'broken', 'Cannot watch configmaps: the answer cannot be read', 'change b'])
+})
+
+test('a watch that ends without a line is not opened again without a pause', async () => {
+  const { from, pauses } = await follow([[], [line('ADDED', 'a', '5')], [], []])
+  expect(from).toEqual(['list-1', 'list-1', '5', '5', '5'])
+  // Of five watches all but one.
+  expect(pauses).toBe(4)
 })
