@@ -13,6 +13,9 @@ export function indexName(mirror: string): string {
   return leaseName(mirror)
 }
 
+/** A position alone is written so seldom: an idle mirror in a busy etcd costs the API server nothing. */
+const PROGRESS_MS = 300_000
+
 export interface IndexObjectOptions {
   readonly sink: ObjectSinkOptions
   readonly deletionPolicy: 'Delete' | 'Retain'
@@ -53,9 +56,22 @@ export class IndexObject {
     return this.#stored.totals
   }
 
-  /** Milliseconds since it was written. */
+  /** Whether a position alone is to be written again. */
+  get isDue(): boolean {
+    return this.ageMs >= PROGRESS_MS
+  }
+
+  /** Milliseconds since it was written, or read first. */
   get ageMs(): number {
     return this.#options.sink.clock.monotonic() - this.#writtenMs
+  }
+
+  /** Whether it says all of this, but for a position that is not due: the same newest key, up to an earlier revision. */
+  says(state: StoredState): boolean {
+    const { state: stored } = this.#stored
+    if (stored?.rest === undefined || this.isDue) return false
+    const { revision } = stored.position
+    return storedStateText(stored) === storedStateText({ ...state, position: { ...state.position, revision } })
   }
 
   async read(signal: AbortSignal): Promise<StoredIndex> {
@@ -65,6 +81,7 @@ export class IndexObject {
     if (found) assertOwn(found, { mirror, target: `ConfigMap ${this.#ref.name}`, isShared: false })
     const stored = storedIndexOf(found)
     this.#stored = stored
+    this.#writtenMs = this.#options.sink.clock.monotonic()
     return stored
   }
 

@@ -32,8 +32,7 @@ import { type ObjectSinkOptions, TargetSession } from './target-session.ts'
 
 /** After a change the position is written so soon at the latest: many changes cost one write of it. */
 const INDEX_MS = 5000
-/** A position alone is written so seldom: an idle mirror in a busy etcd costs the API server nothing. */
-const PROGRESS_MS = 300_000
+const SOON_MS = 100
 const CLOSE_MS = 3000
 
 export interface ManyObjectsSinkOptions extends ObjectSinkOptions {
@@ -117,7 +116,8 @@ export class ManyObjectsSink implements Sink {
       await plan.change(changes, signal)
       await plan.complete({ isWhole: true, signal })
       const result = await this.#carryOut(opened, plan, position, options)
-      await this.#writeIndex(opened, signal)
+      const state = this.#stateOf(opened)
+      if (!plan.isEmpty || !state || !opened.index.says(state)) await this.#writeIndex(opened, signal)
       return result
     })
   }
@@ -139,7 +139,7 @@ export class ManyObjectsSink implements Sink {
   async advance(position: Position, { signal }: { readonly signal: AbortSignal }): Promise<void> {
     await this.#exclusive(async (opened) => {
       opened.position = position
-      if (opened.index.ageMs >= PROGRESS_MS || isOther(opened)) await this.#writeIndex(opened, signal)
+      if (opened.index.isDue || isOther(opened)) await this.#writeIndex(opened, signal)
     })
   }
 
@@ -293,24 +293,38 @@ export class ManyObjectsSink implements Sink {
     return { ...counts, published: isPublished, keyErrors: this.#keyErrors(opened), totals }
   }
 
-  #scheduleIndex(opened: Opened): void {
-    if (opened.timer !== undefined) return
+  #scheduleIndex(opened: Opened, waitMs = Math.max(SOON_MS, INDEX_MS - opened.index.ageMs)): void {
+    if (opened.timer !== undefined || this.#opened !== opened) return
+    const { logger, mirrorName: mirror } = this.#options
     const writeLate = () => {
       opened.timer = undefined
-      const write = () => this.#writeIndex(opened, AbortSignal.timeout(INDEX_MS))
-      if (this.#opened === opened) this.#turn.run(write).catch(() => this.#scheduleIndex(opened))
+      if (this.#opened !== opened) return
+      this.#turn
+        .run(() => this.#writeIndex(opened, AbortSignal.timeout(INDEX_MS)))
+        .catch((err: unknown) => {
+          logger.warn({ mirror, err }, 'cannot write the position; retrying')
+          this.#scheduleIndex(opened, INDEX_MS)
+        })
     }
-    opened.timer = setTimeout(writeLate, Math.max(0, INDEX_MS - Math.min(opened.index.ageMs, INDEX_MS - 100)))
+    opened.timer = setTimeout(writeLate, waitMs)
     opened.timer.unref()
   }
 
   async #writeIndex(opened: Opened, signal: AbortSignal): Promise<void> {
-    const { position, published, known, refused, index, writer } = opened
-    if (position === undefined || published === undefined) return
-    const { configHash } = this.#options
-    const state = { position, published, configHash, rest: restText(opened) }
+    const { known, refused, index, writer } = opened
+    const state = this.#stateOf(opened)
+    if (state === undefined) return
     const totals = this.#totals(opened)
     await index.write(writer, state, { totals, keyErrors: refused.size, seals: known.seals() }, signal)
+    clearTimeout(opened.timer)
+    opened.timer = undefined
+  }
+
+  /** For the index; undefined = nothing is published yet. */
+  #stateOf(opened: Opened): StoredState | undefined {
+    const { position, published } = opened
+    if (position === undefined || published === undefined) return undefined
+    return { position, published, configHash: this.#options.configHash, rest: restText(opened) }
   }
 
   /** Whoever wrote last must not be ahead of us. Without an index nothing is known of where the objects came from. */
