@@ -61,6 +61,13 @@ const CONNECTION_COLUMNS: readonly PrinterColumn[] = [
     jsonPath: '.status.clusterId',
     priority: 1,
   },
+  {
+    name: 'Members',
+    type: 'integer',
+    description: 'Members of the etcd cluster.',
+    jsonPath: '.status.members',
+    priority: 1,
+  },
 ]
 
 /** Every kind of resource of the group. */
