@@ -192,8 +192,12 @@ export class FollowPhase {
     follower: Follower,
     signal: AbortSignal,
   ): Promise<void> {
-    const { rpc, prefix, logger, name } = this.#options
-    const context = { rpc, prefix, follower, signal }
+    const { rpc, prefix, logger, name, state, beat } = this.#options
+    const onTaken = (keys: number) => {
+      beat()
+      state.snapshotRead(keys)
+    }
+    const context = { rpc, prefix, follower, signal, onTaken }
     try {
       const selecting = { ...context, select: this.#selector() }
       return await this.#restoreFrom(pinnedSource(snapshot, start, progress, selecting), signal)
@@ -204,16 +208,15 @@ export class FollowPhase {
         'the snapshot was compacted away while it was read; reading it page by page under the watch',
       )
     }
-    this.#options.state.snapshotBegins(snapshot.count)
+    state.snapshotBegins(snapshot.count)
     await this.#restoreFrom(overlaidSource({ ...context, select: this.#selector() }, this.#freshness(follower)), signal)
   }
 
   #selector(): SourceContext['select'] {
-    const { admission, beat, state } = this.#options
+    const { admission, beat } = this.#options
     const select = admission.pageSelector()
     return async (page) => {
       beat()
-      state.snapshotRead(page.length)
       return await select(page)
     }
   }
