@@ -59,7 +59,9 @@ export class FollowPhase {
   readonly #options: FollowPhaseOptions
   readonly #wrote = new Notifier()
   readonly #reopened = new Notifier()
+  /** Of what is written; undefined = a snapshot is still being taken. */
   #follower: Follower | undefined
+  #requested: ResyncReason | undefined
   #written: Position | undefined
   /** What the copy is compared with a snapshot for. */
   #base: Position | undefined
@@ -75,8 +77,15 @@ export class FollowPhase {
     return this.#written
   }
 
+  /** What was asked for while a snapshot was being taken, and has to come after it. */
+  get requested(): ResyncReason | undefined {
+    return this.#requested
+  }
+
+  /** Ends the phase with `ResyncNeeded`, but not before a snapshot that is being taken is written. */
   requestResync(reason: ResyncReason): void {
-    this.#follower?.requestResync(reason)
+    if (this.#follower) this.#follower.requestResync(reason)
+    else this.#requested ??= reason
   }
 
   /** Goes on behind `position`, once the store is proven to be the one it was taken from. */
@@ -149,7 +158,7 @@ export class FollowPhase {
 
   #open(position: Position, fragment: boolean, proof: StreamProof, signal: AbortSignal): Follower {
     const { rpc, prefix, clock, metrics, name, state, beat, admission } = this.#options
-    this.#follower = new Follower({
+    return new Follower({
       rpc,
       prefix,
       position,
@@ -171,7 +180,6 @@ export class FollowPhase {
         metrics.add('etcd_mirror_events_total', { mirror: name, type: 'delete' }, changes.length - puts)
       },
     })
-    return this.#follower
   }
 
   #onState(failure: EtcdMirrorError | undefined): void {
@@ -184,7 +192,8 @@ export class FollowPhase {
     state.connected()
     this.#reopened.notify()
     this.#connections += 1
-    if (this.#connections > 1 && resyncAfterReconnect) this.requestResync('reconnect')
+    // A snapshot that is being taken is complete whatever becomes of the watch beside it.
+    if (this.#connections > 1 && resyncAfterReconnect) this.#follower?.requestResync('reconnect')
   }
 
   async #restore(
@@ -245,6 +254,8 @@ export class FollowPhase {
   /** Writes what arrives, beside the loops that find out how fresh and how sound the copy is. */
   async #run(follower: Follower, signal: AbortSignal): Promise<never> {
     this.#options.state.enter('Following')
+    this.#follower = follower
+    if (this.#requested) follower.requestResync(this.#requested)
     using stop = new LinkedAbort(signal)
     const freshness = new FreshnessLoop({
       ...this.#options,

@@ -41,6 +41,8 @@ export function pinnedSource(
       yield await context.select(page)
     }
     progress.complete()
+    // At once: a watch that breaks while the target still writes has to be proven by something.
+    follower.offerAnchor(progress.part?.state.anchor)
   }
   return {
     pages: readAhead(counted(), { signal, sizeOf: sizeOfPage, limit: READ_AHEAD_BYTES }),
@@ -50,7 +52,6 @@ export function pinnedSource(
       // A store that was reset between two pages would have given us halves of two histories.
       for (const part of progress.marks) await proveRead(rpc, position, part, { signal })
       await proveIdentity(rpc, prefix, complete, { signal })
-      follower.offerAnchor(complete.anchor)
       return { changes: [], position: complete }
     },
   }
