@@ -157,6 +157,11 @@ describe('runProgram usage errors', () => {
     ['diff --show-value', {}, "unknown option '--show-value' (Did you mean --show-values?)"],
     ['verify --show-values', {}, "unknown option '--show-values'"],
     ['run --confg x', {}, "unknown option '--confg' (Did you mean --config?)"],
+    ['run --log-levl=debug', {}, "unknown option '--log-levl' (Did you mean --log-level?)\n"],
+    ['run --nothing=7', {}, "unknown option '--nothing'\n"],
+    ['run --one-time=true', {}, "option '--one-time' takes no value\n"],
+    ['help rn', {}, "unknown command 'rn': run, check, "],
+    ['-v', {}, "unknown option '-v'\n"],
     ['--config x run', {}, "unknown option '--config' here: flags stand after the command"],
     ['check --one-time', {}, "unknown option '--one-time'"],
     ['run x', {}, "too many arguments for 'run'. Expected 0 arguments but got 1: x."],
@@ -164,14 +169,14 @@ describe('runProgram usage errors', () => {
     [
       'run --one-time --timeout 5x',
       {},
-      "option '--timeout <duration>' argument '5x' is invalid. it must be numbers with",
+      "option '--timeout <duration>' argument '5x' is invalid: it must be numbers with",
     ],
     [
       'run --allow-kinds v1/Pod',
       {},
       "option '--allow-kinds <kinds>' argument 'v1/Pod' is invalid. \"v1/Pod\" may never",
     ],
-    ['run --shutdown-grace -5s', {}, "option '--shutdown-grace <duration>' argument '-5s' is invalid."],
+    ['run --shutdown-grace -5s', {}, "option '--shutdown-grace <duration>' argument '-5s' is invalid: it must"],
     ['run --timeout 5s', {}, '--timeout (ETCD_MIRROR_TIMEOUT) needs --one-time'],
     ['run --log-level loud', {}, "option '--log-level <level>' argument 'loud' is invalid. Allowed choices are debug,"],
     [
