@@ -10,8 +10,9 @@ import { readAhead } from '../replication/read-ahead.ts'
 import type { Snapshot } from '../replication/snapshot.ts'
 import type { Follower } from './follower.ts'
 import type { Freshness } from './freshness.ts'
-import { proveRead, type ReadSoFar } from './read-so-far.ts'
+import { proveRead } from './read-so-far.ts'
 import type { SnapshotSource } from './sink.ts'
+import type { StartedFrom } from './stream-proof.ts'
 
 /** Pages wait in memory up to here, so that paging keeps etcd's pace and not the target's. */
 const READ_AHEAD_BYTES = 32 * 1024 * 1024
@@ -39,8 +40,7 @@ interface SelectedPage {
 /** The snapshot as it is: all pages at one revision. */
 export function pinnedSource(
   snapshot: Snapshot,
-  position: Position,
-  progress: ReadSoFar,
+  { start, progress }: StartedFrom,
   context: SourceContext,
 ): SnapshotSource {
   const { rpc, prefix, follower, signal } = context
@@ -52,16 +52,17 @@ export function pinnedSource(
       yield { read: page.length, kvs: await context.select(page) }
     }
     progress.complete()
+    // At once: a watch that breaks while the target still writes has to be proven by something.
+    follower.offerAnchor(progress.part?.state.anchor)
   }
   return {
     pages: handedOut(counted(), context),
     async finish() {
       follower.throwIfFailed()
-      const complete: Position = { ...position, ...progress.part?.state }
+      const complete: Position = { ...start, ...progress.part?.state }
       // A store that was reset between two pages would have given us halves of two histories.
-      for (const part of progress.marks) await proveRead(rpc, position, part, { signal })
+      for (const part of progress.marks) await proveRead(rpc, start, part, { signal })
       await proveIdentity(rpc, prefix, complete, { signal })
-      follower.offerAnchor(complete.anchor)
       return { changes: [], position: complete }
     },
   }

@@ -27,14 +27,18 @@ function sourceOf(pages: readonly (readonly KeyValue[])[], isTaken: (kv: KeyValu
       yield* pages
     })(),
   } as unknown as Snapshot
-  const source = pinnedSource(snapshot, POSITION, new ReadSoFar(PREFIX), {
-    rpc: undefined as unknown as EtcdRpc,
-    prefix: PREFIX,
-    follower: { throwIfFailed: () => undefined } as unknown as Follower,
-    signal: new AbortController().signal,
-    select: async (page) => page.filter(isTaken),
-    onTaken: (keys) => told.push(keys),
-  })
+  const source = pinnedSource(
+    snapshot,
+    { start: POSITION, progress: new ReadSoFar(PREFIX) },
+    {
+      rpc: undefined as unknown as EtcdRpc,
+      prefix: PREFIX,
+      follower: { throwIfFailed: () => undefined, offerAnchor: () => undefined } as unknown as Follower,
+      signal: new AbortController().signal,
+      select: async (page) => page.filter(isTaken),
+      onTaken: (keys) => told.push(keys),
+    },
+  )
   const sum = () => told.reduce((all, keys) => all + keys, 0)
   return { source, sum }
 }
