@@ -60,7 +60,7 @@ async function buildCommand() {
     // A third less to read at every start and to carry in every image. Names stay, for stacks in bug reports.
     minifyWhitespace: true,
     minifySyntax: true,
-    plugins: [onlyKubeconfig, noBodies],
+    plugins: [onlyKubeconfig, onlyAnswers],
     logLevel: 'error',
     metafile: true,
   }
@@ -85,6 +85,8 @@ async function buildCommand() {
     outdir: join(dist, 'bin'),
   })
   chmodSync(join(dist, 'bin/etcd-mirror.js'), 0o755)
+  // Wherever the directory is copied to: without it Node parses every file to find out which kind it is of.
+  writeFileSync(join(dist, 'bin/package.json'), '{ "type": "module" }\n')
   return { inputs: { ...command.metafile.inputs, ...workers.metafile.inputs } }
 }
 
@@ -104,12 +106,20 @@ const onlyKubeconfig = {
   },
 }
 
-/** No endpoint reads a body: what express would parse some with, and half a megabyte of character sets for it, stays out. */
-const noBodies = {
-  name: 'no-bodies',
+/**
+ * The endpoints read no body, no nested query and send no file. What express would do that with stays out: half a megabyte
+ * of character sets, and tables of a thousand media types that would be built at every start.
+ */
+const onlyAnswers = {
+  name: 'only-answers',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^body-parser$/ }, ({ path }) => ({ path, namespace: 'nothing' }))
+    onResolve({ filter: /^(body-parser|qs)$/ }, ({ path }) => ({ path, namespace: 'nothing' }))
     onLoad({ filter: /.*/, namespace: 'nothing' }, () => ({ contents: '' }))
+    const types = {
+      'application/json': { charset: 'UTF-8', extensions: ['json'] },
+      'text/html': { charset: 'UTF-8', extensions: ['html'] },
+    }
+    onLoad({ filter: /\/mime-db\/db\.json$/ }, () => ({ contents: JSON.stringify(types), loader: 'json' }))
   },
 }
 

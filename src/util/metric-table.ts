@@ -117,7 +117,7 @@ export const METRICS = {
   etcd_mirror_held: {
     type: 'gauge',
     labels: ['mirror'],
-    help: '1 while a guard (limits, refuseEmpty, maxDeletePercent) keeps the last good copy as it is.',
+    help: '1 while a guard (limits, safety, render, validate or a hook that vetoes) keeps the last good copy as it is.',
   },
   etcd_mirror_guard_holds_total: {
     type: 'counter',

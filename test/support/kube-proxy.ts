@@ -84,6 +84,8 @@ export class KubeProxy implements AsyncDisposable {
     const { method, headers } = incoming
     const onward = send(url, { method, headers, agent: this.#agent }, (answer) => {
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
+      // A watch is open before anything happens.
+      outgoing.flushHeaders()
       if (isWatch) this.#look(url, answer)
       pipeline(answer, outgoing, () => undefined)
     })

@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '../../util/clock.ts'
@@ -152,6 +152,8 @@ export class RenderPool {
   }
 
   #start(): Renderer {
+    // As in hooks: not at the start of who renders nothing.
+    const { fork } = process.getBuiltinModule('node:child_process')
     const child = fork(fileURLToPath(workerFile('render-worker')), [], {
       execArgv: [`--max-old-space-size=${this.#options.memoryMiB}`],
       env: {},
