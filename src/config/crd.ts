@@ -50,8 +50,8 @@ const CONNECTION_COLUMNS: readonly PrinterColumn[] = [
   {
     name: 'Endpoints',
     type: 'string',
-    description: 'The first endpoint.',
-    jsonPath: '.spec.endpoints[0]',
+    description: 'Members of the etcd cluster, or what stands before them.',
+    jsonPath: '.spec.endpoints',
     priority: 1,
   },
   {

@@ -85,8 +85,12 @@ export class SnapshotCopy {
   }
 
   async #restore(snapshot: Snapshot, from: StartedFrom, follower: Follower, signal: AbortSignal): Promise<void> {
-    const { rpc, prefix, logger, name, state, writer, freshness } = this.#options
-    const context = { rpc, prefix, follower, signal }
+    const { rpc, prefix, logger, name, state, writer, freshness, beat } = this.#options
+    const onTaken = (keys: number) => {
+      beat()
+      state.snapshotRead(keys)
+    }
+    const context = { rpc, prefix, follower, signal, onTaken }
     try {
       const source = pinnedSource(snapshot, from, { ...context, select: this.#selector() })
       return await writer.restore(source, this.#base, signal)
@@ -103,11 +107,10 @@ export class SnapshotCopy {
   }
 
   #selector(): SourceContext['select'] {
-    const { admission, beat, state } = this.#options
+    const { admission, beat } = this.#options
     const select = admission.pageSelector()
     return async (page) => {
       beat()
-      state.snapshotRead(page.length)
       return await select(page)
     }
   }

@@ -79,7 +79,7 @@ export class AfterHook {
     const { failure } = this.#answer
     if (failure === undefined) return
     throw new EtcdMirrorError('HookFailed', `Cannot run the hook ${this.#hook.name}: ${failure}`, true, {
-      hint: 'What was published stays. The log has what the hook printed.',
+      hint: 'What was published stays. The log has what the hook printed. An init container whose sidecar has the same hooks wants --skip-after-hooks.',
     })
   }
 
