@@ -111,6 +111,9 @@ function flagValues(parser: Parser, command: CommandName, { env }: CommandContex
   if (timeout !== undefined && !values.oneTime) {
     throw new EtcdMirrorError('Usage', '--timeout (ETCD_MIRROR_TIMEOUT) needs --one-time', false)
   }
+  if (values.skipAfterHooks && !values.oneTime) {
+    throw new EtcdMirrorError('Usage', '--skip-after-hooks (ETCD_MIRROR_SKIP_AFTER_HOOKS) needs --one-time', false)
+  }
   if (command === 'operator') return { ...rest, shutdownGraceMs: shutdownGrace }
   return command === 'run' ? { ...rest, timeoutMs: timeout || undefined, shutdownGraceMs: shutdownGrace } : rest
 }
