@@ -84,6 +84,7 @@ export const RESOURCE_KINDS: readonly ResourceKind[] = [
         jsonPath: '.status.publishedRevision',
       },
       { name: 'Keys', type: 'integer', description: 'Keys in the target.', jsonPath: '.status.keys' },
+      conditionColumns('Degraded')[0] as PrinterColumn,
       AGE,
       {
         name: 'Objects',
@@ -100,7 +101,6 @@ export const RESOURCE_KINDS: readonly ResourceKind[] = [
         jsonPath: '.spec.connectionRef.name',
         priority: 1,
       },
-      { ...conditionColumns('Degraded')[0], priority: 1 } as PrinterColumn,
       { ...conditionColumns('Stalled')[0], priority: 1 } as PrinterColumn,
     ],
     selectable: ['.spec.prefix', '.spec.connectionRef.name'],
