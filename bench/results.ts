@@ -4,11 +4,14 @@ import type { Row } from './row.ts'
 /** What `bench/results.json` holds. */
 export interface Results {
   readonly machine: Machine
-  /** Short hash; ends in `+` when files differed from it. */
-  readonly commit: string
   /** ISO 8601, of the latest row. */
   readonly measuredAt: string
-  readonly rows: readonly Row[]
+  readonly rows: readonly RecordedRow[]
+}
+
+export interface RecordedRow extends Row {
+  /** Short hash of what was measured; ends in `+` when files differed from it. */
+  readonly commit: string
 }
 
 export interface Machine {
@@ -21,13 +24,13 @@ export interface Machine {
 }
 
 /** New rows take the place of those of the same name; the others stay where they are. */
-export function mergeRows(before: readonly Row[], now: readonly Row[]): readonly Row[] {
+export function mergeRows(before: readonly RecordedRow[], now: readonly RecordedRow[]): readonly RecordedRow[] {
   const byName = new Map([...before, ...now].map((row) => [row.name, row]))
   return [...byName.values()]
 }
 
 /** The rows in the file; none when there is no file. */
-export function readRows(path: string): readonly Row[] {
+export function readRows(path: string): readonly RecordedRow[] {
   if (!existsSync(path)) return []
   const { rows } = JSON.parse(readFileSync(path, 'utf8')) as Results
   return rows

@@ -76,15 +76,16 @@ export async function runBench({ root, programs, layout, quick, only, step }: Ru
   if (quick) return
   const path = join(root, 'bench/results.json')
   const before = only === undefined ? [] : readRows(path)
+  const commit = commitOf(root)
+  const recorded = rows.map((row) => ({ ...row, commit }))
   writeResults(path, {
     machine: machine(programs.version),
-    commit: commitOf(root),
     measuredAt: new Date().toISOString(),
-    rows: mergeRows(before, rows),
+    rows: mergeRows(before, recorded),
   })
   // It is committed, so it has to look as the style check wants it.
   execFileSync(join(root, 'node_modules/.bin/biome'), ['format', '--write', path], { stdio: 'ignore' })
-  console.log(`written to ${path}`)
+  console.log(`written to ${path}; \`npm run generate\` puts it into docs/benchmarks.md`)
 }
 
 /** Resolves with what others use, once it is little or waiting has not helped. */

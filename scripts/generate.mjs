@@ -1,10 +1,11 @@
 // npm run generate: writes what is made from the code: crds/, docs/custom-resources.md, docs/metrics.md, docs/cli.md,
-// docs/examples/operator/rbac.yaml, what of the Helm chart says the same, and deploy/operator.yaml, which helm renders (built first
-// when it is missing).
+// docs/examples/operator/rbac.yaml, the results in docs/benchmarks.md, what of the Helm chart says the same, and
+// deploy/operator.yaml, which helm renders (built first when it is missing).
 // With --check it writes nothing and exits 1 on a difference. Needs the Node of devDependencies, which runs .ts files.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { benchmarksPage } from './benchmarks-page.mjs'
 import { bootstrap, root } from './bootstrap.mjs'
 import { CHART_CRDS, chartPages } from './chart-pages.mjs'
 import { fail } from './console.mjs'
@@ -27,6 +28,7 @@ const pages = new Map([
   ...(await chartPages(definitions, toYaml)),
 ])
 pages.set('docs/custom-resources.md', await customResourcesPage())
+pages.set('docs/benchmarks.md', await benchmarksPage())
 pages.set('docs/examples/operator/rbac.yaml', await rbacPage())
 
 const differing = [...pages].filter(([path, text]) => read(path) !== text).map(([path]) => path)

@@ -1,5 +1,7 @@
 import { CommanderError, InvalidArgumentError, Option, Command as Parser } from 'commander'
+import { ConfigError, formatProblem } from '../config-files/config-error.ts'
 import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
+import { nearestName } from '../util/suggest.ts'
 import type { Command, CommandContext } from './command-context.ts'
 import { COMMANDS, type CommandDefinition, type CommandName } from './command-table.ts'
 import { EXIT_CODES, exitCodeOf } from './exit-code.ts'
@@ -46,15 +48,21 @@ export async function runProgram(
   try {
     await parser.parseAsync([...args], { from: 'user' })
   } catch (error) {
-    exitCode = report(error, args[0]?.startsWith('-') === true, context)
+    exitCode = report(error, args, context)
   }
   return exitCode
 }
+
+const EXAMPLES = `Examples:
+  etcd-mirror check --config-dir .                   is everything right?
+  etcd-mirror run --config-dir . --log-format text   mirror, with a readable log
+  etcd-mirror help run                               flags, examples and exit codes of a command`
 
 function buildParser({ stdout, version }: CommandContext): Parser {
   return new Parser('etcd-mirror')
     .description('Mirrors etcd key prefixes into files, revision by revision.')
     .version(version)
+    .addHelpText('after', `\n${EXAMPLES}`)
     .exitOverride()
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: () => {} })
 }
@@ -103,6 +111,9 @@ function flagValues(parser: Parser, command: CommandName, { env }: CommandContex
   if (timeout !== undefined && !values.oneTime) {
     throw new EtcdMirrorError('Usage', '--timeout (ETCD_MIRROR_TIMEOUT) needs --one-time', false)
   }
+  if (values.skipAfterHooks && !values.oneTime) {
+    throw new EtcdMirrorError('Usage', '--skip-after-hooks (ETCD_MIRROR_SKIP_AFTER_HOOKS) needs --one-time', false)
+  }
   if (command === 'operator') return { ...rest, shutdownGraceMs: shutdownGrace }
   return command === 'run' ? { ...rest, timeoutMs: timeout || undefined, shutdownGraceMs: shutdownGrace } : rest
 }
@@ -123,17 +134,34 @@ function variableFault(name: string | undefined, message: string): EtcdMirrorErr
   return new EtcdMirrorError('Usage', `environment variable ${name} is invalid: ${message}`, false)
 }
 
-function usageFault({ code, message }: CommanderError, misplaced: boolean): string {
-  if (code === 'commander.help')
-    return `missing command: ${COMMAND_NAMES.slice(0, -1).join(', ')} or ${COMMAND_NAMES.at(-1)} (see --help)`
-  const line = message.replace(/^error: /, '').replaceAll('\n', ' ')
-  return misplaced && code === 'commander.unknownOption' ? `${line} here: flags stand after the command` : line
+function usageFault({ code, message }: CommanderError, [first, second]: readonly string[]): string {
+  if (code === 'commander.help') {
+    const wanted = first === 'help' && second !== undefined ? `unknown command '${second}'` : 'missing command'
+    return `${wanted}: ${COMMAND_NAMES.slice(0, -1).join(', ')} or ${COMMAND_NAMES.at(-1)} (see --help)`
+  }
+  const line = message
+    .replace(/^error: /, '')
+    .replaceAll('\n', ' ')
+    .replace('is invalid. it must', 'is invalid: it must')
+  if (code !== 'commander.unknownOption') return line
+  if (first?.startsWith('--')) return `${line} here: flags stand after the command`
+  return unknownFlagWithValue(line, first) ?? line
 }
 
-function report(error: unknown, misplaced: boolean, { stderr, signal }: CommandContext): number {
+/** The parser takes `--flag=value` for one word: it knows neither that name nor one that is near. */
+function unknownFlagWithValue(line: string, command: string | undefined): string | undefined {
+  const flag = /^unknown option '(--[^=']+)=/.exec(line)?.[1]
+  if (flag === undefined) return undefined
+  const known = flagsOf(command as CommandName).map(({ usage }) => usage.split(' ')[0] ?? '')
+  if (known.includes(flag)) return `option '${flag}' takes no value`
+  const near = nearestName(flag, known)
+  return `unknown option '${flag}'${near === undefined ? '' : ` (Did you mean ${near}?)`}`
+}
+
+function report(error: unknown, args: readonly string[], { stderr, signal }: CommandContext): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT_CODES.done
-    stderr.write(`etcd-mirror: ${usageFault(error, misplaced)}\n`)
+    stderr.write(`etcd-mirror: ${usageFault(error, args)}\n`)
     return EXIT_CODES.config
   }
   if (signal.aborted && error === signal.reason) {
@@ -149,9 +177,11 @@ function describe(error: unknown): string {
     // Nobody expected this one: its stack is what a bug report needs.
     return `etcd-mirror: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
   }
-  const hint = error.hint === undefined ? '' : ` (${error.hint})`
-  // Lines of a ConfigError begin with file:line:column, which terminals and editors turn into links.
-  return error.code === 'ConfigInvalid' ? `${error.message}${hint}` : `etcd-mirror: ${error.message}${hint}`
+  // Lines of it begin with file:line:column, which terminals and editors turn into links.
+  if (error instanceof ConfigError) {
+    return [error.message, ...error.warnings.map((warning) => `warning: ${formatProblem(warning)}`)].join('\n')
+  }
+  return `etcd-mirror: ${error.message}${error.hint === undefined ? '' : ` (${error.hint})`}`
 }
 
 function messageOf(error: unknown): string {

@@ -91,7 +91,7 @@ const BY_TEXT: readonly (readonly [RegExp, Make])[] = [
     (action, cause) =>
       new AuthError('AuthenticationFailed', `Cannot ${action}: ${authState(cause.details)}`, {
         cause,
-        hint: 'Check username and password-file in etcd.conf.',
+        hint: 'Check username and password-file in etcd.conf, or the Secret of spec.auth of the connection.',
       }),
   ],
   [
@@ -99,7 +99,7 @@ const BY_TEXT: readonly (readonly [RegExp, Make])[] = [
     (action, cause) =>
       new AuthError('TlsRefused', `Cannot ${action}: ${tlsState(cause.details)}`, {
         cause,
-        hint: 'Check ca-file, cert-file, key-file and server-name in etcd.conf, and that the endpoint speaks TLS.',
+        hint: 'Check ca-file, cert-file, key-file and server-name in etcd.conf, or spec.tls of the connection, and that the endpoint speaks TLS.',
       }),
   ],
   [
@@ -180,7 +180,20 @@ function tlsState(details: string): string {
   return words === undefined ? `TLS failed (${raw})` : `TLS failed: ${words} (${raw})`
 }
 
+/** What the gRPC client says of connections, in words; the first that fits. */
+const CONNECTION_WORDS: readonly (readonly [RegExp, string])[] = [
+  [/^Name resolution failed/, 'the name of the endpoint cannot be resolved'],
+  [/^Channel closed before call started/, 'the connection was closed'],
+  [
+    /Last error: .*Protocol error/,
+    'the endpoint does not speak gRPC, it may be another port than that for etcd clients',
+  ],
+  [/^No connection established/, 'no connection'],
+]
+
 function connectionState(details: string): string {
   const code = /ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|EPIPE/.exec(details)?.[0]
-  return code ? `connection failed (${code})` : details.split('\n')[0]?.slice(0, 200) || 'connection lost'
+  if (code) return `connection failed (${code})`
+  const words = CONNECTION_WORDS.find(([text]) => text.test(details))?.[1]
+  return words ?? (details.split('\n')[0]?.slice(0, 200) || 'connection lost')
 }

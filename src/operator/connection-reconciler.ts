@@ -22,6 +22,7 @@ import type { NamedObjects, NamedRef } from './named-objects.ts'
 import type { ResourceCache } from './resource-cache.ts'
 import { SharedConnection } from './shared-connection.ts'
 import type { StatusWriter } from './status-writer.ts'
+import { withHint } from './with-hint.ts'
 
 export interface ConnectionReconcilerOptions {
   readonly kind: ConnectionKind
@@ -104,7 +105,7 @@ export class ConnectionReconciler {
       await pool.reserve(1)
     } catch (error) {
       if (!(error instanceof EtcdMirrorError)) throw error
-      return { ...kept, ...written, fault: { reason: 'SecretInvalid', message: error.message } }
+      return { ...kept, ...written, fault: { reason: 'SecretInvalid', message: withHint(error) } }
     }
     return { shared: new SharedConnection(etcd, pool), hash, ...written, fault: undefined }
   }

@@ -1,4 +1,10 @@
-import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express'
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type Request,
+  type RequestHandler,
+  type Response,
+} from 'express'
 
 import type { AgentStatus } from '../library/agent-status.ts'
 import { type ProbeName, probeDocument } from '../library/probe-document.ts'
@@ -7,6 +13,7 @@ import type { HealthKind, HealthRegistry } from '../observe/health-registry.ts'
 import type { Logger } from '../util/logger.ts'
 import { probeReport } from './probe-report.ts'
 import { statusDocument } from './status-document.ts'
+import { STATUS_PAGE_POLICY, statusPage } from './status-page.ts'
 import type { StatusReport } from './status-report.ts'
 
 /** What the endpoints show. Everything is read anew at each request; the functions must be cheap. */
@@ -37,7 +44,7 @@ const INDEX = `etcd-mirror
 /readyz     every mirror has published a copy
 /startupz   the first publish of every mirror is done
 /metrics    Prometheus metrics
-/status     mirrors, revisions, staleness and errors as JSON
+/status     mirrors, revisions, staleness and errors: JSON, or a page in a browser
 /liveness   /readiness   probes of cn-infra: negative while etcd cannot be reached
 `
 
@@ -54,13 +61,21 @@ export function createHttpApp(options: HttpAppOptions): Express {
   app.get('/metrics', async (_request, response) => {
     response.set('Content-Type', options.metrics.contentType).send(await options.metrics.render())
   })
-  app.get('/status', (_request, response) => {
-    sendJson(response, 200, statusDocument(options.status(), { showKeyNames: options.showKeyNames }))
+  app.get('/status', (request, response) => {
+    const document = statusDocument(options.status(), { showKeyNames: options.showKeyNames })
+    response.vary('Accept')
+    if (isForBrowser(request)) sendPage(response, statusPage(document, Date.now()))
+    else sendJson(response, 200, document)
   })
   app.get('/', (_request, response) => sendText(response, 200, INDEX))
   app.use((_request, response) => sendText(response, 404, `Not found. The endpoints are:\n${INDEX}`))
   app.use(failed(options.logger))
   return app
+}
+
+/** Browsers ask for HTML by name; curl and scripts take anything, and get JSON. */
+function isForBrowser(request: Request): boolean {
+  return request.accepts(['json', 'html']) === 'html'
 }
 
 const hardened: RequestHandler = (_request, response, next) => {
@@ -111,6 +126,10 @@ function sendJson(response: Response, status: number, document: unknown): void {
     .status(status)
     .type('json')
     .send(escapeControl(JSON.stringify(document)))
+}
+
+function sendPage(response: Response, page: string): void {
+  response.set('Content-Security-Policy', STATUS_PAGE_POLICY).type('html').send(page)
 }
 
 function sendText(response: Response, status: number, body: string): void {

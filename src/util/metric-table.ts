@@ -117,7 +117,7 @@ export const METRICS = {
   etcd_mirror_held: {
     type: 'gauge',
     labels: ['mirror'],
-    help: '1 while a guard (limits, refuseEmpty, maxDeletePercent) keeps the last good copy as it is.',
+    help: '1 while a guard (limits, safety, render, validate or a hook that vetoes) keeps the last good copy as it is.',
   },
   etcd_mirror_guard_holds_total: {
     type: 'counter',
@@ -209,7 +209,7 @@ export const METRICS = {
   etcd_mirror_config_last_reload_successful: {
     type: 'gauge',
     labels: [],
-    help: '1 while the configuration files, as they were last read, are in use; 0 while an earlier configuration is.',
+    help: '1 while the configuration files, as they were last read, are in use; 0 while an earlier configuration is. The operator has none: 1.',
   },
   workqueue_depth: { type: 'gauge', labels: ['name'], help: 'Operator: keys that wait to be reconciled.' },
   workqueue_adds_total: { type: 'counter', labels: ['name'], help: 'Operator: keys that were added to the queue.' },

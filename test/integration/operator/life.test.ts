@@ -213,14 +213,14 @@ test('nonsense that a server lets pass becomes a condition with its path and dis
   await put(good, 'a', '1')
   await rig.apply([
     connection(bad),
-    mirror(bad, { verifyEvery: 'soon', limits: { maxBytes: '1.5Gi' } }),
+    mirror(bad, { verifyEvery: '1ms', target: { configMap: { name: 'app', labels: { team: 'no label' } } } }),
     connection(good),
     mirror(good),
   ])
   const found = await untilReady(bad, 'False/InvalidSpec')
   const told = JSON.stringify(found?.status)
-  expect(told).toContain('spec.verifyEvery: must be 0 or numbers with a unit')
-  expect(told).toContain('spec.limits.maxBytes: ')
+  expect(told).toContain('spec.verifyEvery: must be 0 or at least ')
+  expect(told).toContain('spec.target.configMap.labels.team: ')
   await rig.apply([mirror(bad, { target: { objects: { template: '{% if %}' } } }, 'broken')])
   const broken = await untilReady(bad, 'False/InvalidSpec', 'broken')
   expect(JSON.stringify(broken?.status)).toContain('spec.target.objects.template: line 1: ')

@@ -1,14 +1,18 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { mergeRows, type Results, readRows, writeResults } from '../../../bench/results.ts'
-import { makeRow, type Row } from '../../../bench/row.ts'
+import { mergeRows, type RecordedRow, type Results, readRows, writeResults } from '../../../bench/results.ts'
+import { makeRow, type RowInput } from '../../../bench/row.ts'
 import { table } from '../../../bench/table.ts'
 import { makeTempDir } from '../../support/temp-dir.ts'
 
 const machine = { cpu: 'a CPU', cores: 2, memoryGiB: 24, kernel: '6.1', node: 'v24.0.0', etcd: '3.6.16' }
 
-function row(name: string, value: number): Row {
-  return makeRow({ name, unit: 'ms', samples: [value] })
+function row(name: string, value: number): RecordedRow {
+  return recorded({ name, unit: 'ms', samples: [value] })
+}
+
+function recorded(input: RowInput): RecordedRow {
+  return { ...makeRow(input), commit: 'abc1234+' }
 }
 
 describe('mergeRows', () => {
@@ -26,8 +30,8 @@ describe('results file', () => {
   it('gives back the rows that were written', async () => {
     await using directory = await makeTempDir('bench-results')
     const path = join(directory.path, 'results.json')
-    const rows = [row('a', 1), makeRow({ name: 'b', unit: 'ms', samples: [2], peer: { name: 'p', samples: [1] } })]
-    const results: Results = { machine, commit: 'abc1234+', measuredAt: '2026-01-01T00:00:00.000Z', rows }
+    const rows = [row('a', 1), recorded({ name: 'b', unit: 'ms', samples: [2], peer: { name: 'p', samples: [1] } })]
+    const results: Results = { machine, measuredAt: '2026-01-01T00:00:00.000Z', rows }
     expect(readRows(path)).toEqual([])
     writeResults(path, results)
     expect(readRows(path)).toEqual(rows)

@@ -94,6 +94,13 @@ describe('translateError', () => {
     expect(message(lastError('connect ECONNREFUSED 127.0.0.1:1'))).toBe(
       'Cannot read it: connection failed (ECONNREFUSED)',
     )
+    expect(message('No connection established. Last error: Protocol error (t). Resolution note: ')).toBe(
+      'Cannot read it: the endpoint does not speak gRPC, it may be another port than that for etcd clients',
+    )
+    expect(message('Name resolution failed for target dns:nowhere.example:2379')).toBe(
+      'Cannot read it: the name of the endpoint cannot be resolved',
+    )
+    expect(message('Channel closed before call started')).toBe('Cannot read it: the connection was closed')
     expect(message(lastError('certificate has expired'))).toContain('(certificate has expired')
     expect(message(lastError('certificate has expired'))).not.toContain('Resolution note')
   })
