@@ -142,6 +142,8 @@ export class MirrorState {
 
   enter(phase: MirrorPhase): void {
     this.#phase = phase
+    // That of the last snapshot says nothing of the next one.
+    this.#progress = undefined
   }
 
   /** A snapshot of so many keys is about to be read. */
@@ -174,7 +176,6 @@ export class MirrorState {
     // An equal state is not published again: what consumers see keeps the revision it was published under.
     if (result.published || first) this.#published = { revision: position.revision, epoch: position.epoch }
     if (result.published) this.#lastPublishedMs = this.#options.clock.now()
-    this.#progress = undefined
     this.#appliedRevision = position.revision
     this.#clusterId = position.clusterId
     this.#resetPending = false

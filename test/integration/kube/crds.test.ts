@@ -141,7 +141,7 @@ describe.each(['1.34', '1.37'] as const)('crds/ on Kubernetes %s', (minor) => {
     expect(row?.split(/\s+/).slice(0, 4)).toEqual(['app.a', '/a/b', '2', '1'])
     expect(await api.kubectl(['get', 'ek', '--field-selector', 'spec.key=/a/b', '-o', 'name'])).toContain('app.a')
     expect((await api.kubectl(['get', 'em'])).split('\n')[0]?.split(/\s+/)).toEqual(
-      expect.arrayContaining(['READY', 'REASON', 'TARGET', 'REVISION', 'KEYS', 'AGE']),
+      expect.arrayContaining(['READY', 'REASON', 'TARGET', 'REVISION', 'KEYS', 'DEGRADED', 'AGE']),
     )
     for (const name of ['ec', 'cec', 'etcd-mirror']) await api.kubectl(['get', name])
   })

@@ -71,7 +71,11 @@ test('two resources make a ConfigMap that follows etcd, and their status says so
   await rig.until(CONFIG_MAPS, namespace, 'app', (now) => expect(now?.data).toEqual({ 'db.host': 'two' }))
   await rig.until(ETCD_CONNECTIONS, namespace, 'main', (now) => {
     expect(conditionsOf(now)).toMatchObject({ Ready: 'True/Connected', Stalled: 'False/AsExpected' })
-    expect(now?.status).toMatchObject({ version: '3.6.16', clusterId: expect.stringMatching(/^[0-9a-f]+$/) })
+    expect(now?.status).toMatchObject({
+      version: '3.6.16',
+      clusterId: expect.stringMatching(/^[0-9a-f]+$/),
+      members: 1,
+    })
   })
   const table = await api.kubectl(['get', 'etcdmirrors', '-n', namespace])
   expect(table.split('\n')[1]?.split(/\s+/).slice(0, 4)).toEqual(['app', 'True', 'Published', 'configMap/app'])

@@ -214,6 +214,12 @@ describe('runProgram usage errors', () => {
     expect(help.stdout).toContain('default: 10s')
   })
 
+  test('--help shows every command and examples', async () => {
+    const { stdout } = await runWith('--help')
+    for (const name of Object.keys(COMMANDS)) expect(stdout).toMatch(new RegExp(`\\n  ${name} `))
+    expect(stdout).toMatch(/\nExamples:\n {2}etcd-mirror check --config-dir \. /)
+  })
+
   test.each(Object.entries(COMMANDS))('%s --help shows every example and exit code', async (name, definition) => {
     const { stdout } = await runWith(`${name} --help`)
     for (const { command, meaning } of definition.examples) {
@@ -277,6 +283,18 @@ describe('runProgram exit codes', () => {
     const outcome = await runWith('run', {}, failing(error))
     expect(outcome.code).toBe(code)
     expect(outcome.stderr).toMatch(/^(etcd-mirror: )?Cannot do it: no \(do that\)\n$/)
+  })
+
+  test('a ConfigError tells the warnings too: a misspelt key may explain the problem', async () => {
+    const place = { file: 'etcd.conf', line: 1, column: 1, path: 'endpoint' }
+    const warnings = [{ ...place, message: 'unknown key, did you mean "endpoints"?' }]
+    const error = new ConfigError(
+      [{ file: 'etcd.conf', line: 2, column: 15, path: 'dial-timeout', message: 'bad' }],
+      warnings,
+    )
+    expect((await runWith('check', {}, failing(error))).stderr).toBe(
+      'etcd.conf:2:15: dial-timeout: bad\nwarning: etcd.conf:1:1: endpoint: unknown key, did you mean "endpoints"?\n',
+    )
   })
 
   test('a ConfigError is one line a problem, each beginning with its place', async () => {
