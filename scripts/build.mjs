@@ -115,7 +115,10 @@ const onlyAnswers = {
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^(body-parser|qs)$/ }, ({ path }) => ({ path, namespace: 'nothing' }))
     onLoad({ filter: /.*/, namespace: 'nothing' }, () => ({ contents: '' }))
-    const types = { 'application/json': { charset: 'UTF-8', extensions: ['json'] } }
+    const types = {
+      'application/json': { charset: 'UTF-8', extensions: ['json'] },
+      'text/html': { charset: 'UTF-8', extensions: ['html'] },
+    }
     onLoad({ filter: /\/mime-db\/db\.json$/ }, () => ({ contents: JSON.stringify(types), loader: 'json' }))
   },
 }

@@ -21,6 +21,7 @@ const messages = [
   'LeaseKeepAlive',
   'LeaseTimeToLive',
   'Status',
+  'MemberList',
   'Authenticate',
 ].flatMap((name) => [`etcdserverpb.${name}Request`, `etcdserverpb.${name}Response`])
 

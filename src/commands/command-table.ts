@@ -26,6 +26,10 @@ export const COMMANDS = {
       { command: 'etcd-mirror run', meaning: 'with the files of /etc/etcd-mirror' },
       { command: 'etcd-mirror run --config-dir . --log-format text', meaning: 'by hand, readable log' },
       { command: 'etcd-mirror run --one-time --timeout 2m', meaning: 'as an init container' },
+      {
+        command: 'etcd-mirror run --one-time --skip-after-hooks',
+        meaning: 'the same, before a sidecar with the same files',
+      },
       { command: 'etcd-mirror run --dry-run', meaning: 'what would the first publish change?' },
     ],
     exits: [

@@ -76,6 +76,14 @@ export const FLAGS: Readonly<Record<string, FlagDefinition>> = {
     fallback: false,
     parse: parseSwitch,
   },
+  skipAfterHooks: {
+    usage: '--skip-after-hooks',
+    help: 'with --one-time: run no AfterPublish hooks; a later run tells them of the copy',
+    variables: ['ETCD_MIRROR_SKIP_AFTER_HOOKS'],
+    commands: ['run'],
+    fallback: false,
+    parse: parseSwitch,
+  },
   dryRun: {
     usage: '--dry-run',
     help: 'say what the first publish would change, write nothing and end',

@@ -41,6 +41,8 @@ export async function operator(flags: OperatorFlags, context: CommandContext): P
       logger,
       metrics,
     })
+    // There are no files, hence none that could not be read.
+    metrics.metrics.set('etcd_mirror_config_last_reload_successful', {}, 1)
     registerMirrorMetrics(metrics, () => running.statuses(), version)
     logger.info({ version, node: process.version, namespaces, leaderElection }, 'starting')
     await serve(running, { flags, context, logger, metrics })

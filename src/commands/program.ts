@@ -1,4 +1,5 @@
 import { CommanderError, InvalidArgumentError, Option, Command as Parser } from 'commander'
+import { ConfigError, formatProblem } from '../config-files/config-error.ts'
 import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
 import { nearestName } from '../util/suggest.ts'
 import type { Command, CommandContext } from './command-context.ts'
@@ -52,10 +53,16 @@ export async function runProgram(
   return exitCode
 }
 
+const EXAMPLES = `Examples:
+  etcd-mirror check --config-dir .                   is everything right?
+  etcd-mirror run --config-dir . --log-format text   mirror, with a readable log
+  etcd-mirror help run                               flags, examples and exit codes of a command`
+
 function buildParser({ stdout, version }: CommandContext): Parser {
   return new Parser('etcd-mirror')
     .description('Mirrors etcd key prefixes into files, revision by revision.')
     .version(version)
+    .addHelpText('after', `\n${EXAMPLES}`)
     .exitOverride()
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: () => {} })
 }
@@ -103,6 +110,9 @@ function flagValues(parser: Parser, command: CommandName, { env }: CommandContex
   const { timeout, shutdownGrace, ...rest } = values
   if (timeout !== undefined && !values.oneTime) {
     throw new EtcdMirrorError('Usage', '--timeout (ETCD_MIRROR_TIMEOUT) needs --one-time', false)
+  }
+  if (values.skipAfterHooks && !values.oneTime) {
+    throw new EtcdMirrorError('Usage', '--skip-after-hooks (ETCD_MIRROR_SKIP_AFTER_HOOKS) needs --one-time', false)
   }
   if (command === 'operator') return { ...rest, shutdownGraceMs: shutdownGrace }
   return command === 'run' ? { ...rest, timeoutMs: timeout || undefined, shutdownGraceMs: shutdownGrace } : rest
@@ -167,9 +177,11 @@ function describe(error: unknown): string {
     // Nobody expected this one: its stack is what a bug report needs.
     return `etcd-mirror: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
   }
-  const hint = error.hint === undefined ? '' : ` (${error.hint})`
-  // Lines of a ConfigError begin with file:line:column, which terminals and editors turn into links.
-  return error.code === 'ConfigInvalid' ? `${error.message}${hint}` : `etcd-mirror: ${error.message}${hint}`
+  // Lines of it begin with file:line:column, which terminals and editors turn into links.
+  if (error instanceof ConfigError) {
+    return [error.message, ...error.warnings.map((warning) => `warning: ${formatProblem(warning)}`)].join('\n')
+  }
+  return `etcd-mirror: ${error.message}${error.hint === undefined ? '' : ` (${error.hint})`}`
 }
 
 function messageOf(error: unknown): string {

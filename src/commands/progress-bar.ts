@@ -13,6 +13,7 @@ export class ProgressBar implements TextOutput, Disposable {
   readonly #output: TextOutput
   readonly #isShown: boolean
   #timer: NodeJS.Timeout | undefined
+  #status: () => readonly MirrorStatus[] = () => []
   #bar = ''
 
   /** `isForPeople`: the log is text, so that a bar fits in. */
@@ -24,17 +25,25 @@ export class ProgressBar implements TextOutput, Disposable {
   /** Shows the mirrors of `status` from now on. */
   follow(status: () => readonly MirrorStatus[]): void {
     if (!this.#isShown) return
-    this.#timer ??= setInterval(() => this.#draw(barOf(status(), this.#output.columns ?? 80)), EVERY_MS)
+    this.#status = status
+    this.#timer ??= setInterval(() => this.#draw(this.#current()), EVERY_MS)
     this.#timer.unref()
   }
 
   write(text: string): void {
-    this.#output.write(this.#bar === '' ? text : `${TO_LINE_START}${text}${this.#bar}`)
+    if (this.#bar === '') return void this.#output.write(text)
+    // The line may say that the sync is done: the bar of a moment ago is not drawn below that.
+    this.#bar = this.#current()
+    this.#output.write(`${TO_LINE_START}${text}${this.#bar}`)
   }
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer)
     this.#draw('')
+  }
+
+  #current(): string {
+    return barOf(this.#status(), this.#output.columns ?? 80)
   }
 
   #draw(bar: string): void {

@@ -47,6 +47,8 @@ export interface RunFlags extends CheckFlags {
   readonly dryRun: boolean
   /** End after the first publish of every mirror. */
   readonly oneTime: boolean
+  /** With `oneTime`: `AfterPublish` hooks are left to a later run, which tells them of the copy. */
+  readonly skipAfterHooks: boolean
   /** With `oneTime`: give up after this long; undefined = never. */
   readonly timeoutMs: number | undefined
   /** How long a drain may take after SIGTERM. */

@@ -3,6 +3,7 @@ import { Reloader } from '../assemble/reloader.ts'
 import { RunningProcess } from '../assemble/running-process.ts'
 import { type StartConfig, startConfig } from '../assemble/start-config.ts'
 import { type LoadedConfig, readConfig } from '../config/load-config.ts'
+import { withoutAfterHooks } from '../config/without-after-hooks.ts'
 import { createLogger } from '../observe/logger.ts'
 import { createMetrics, type MetricsRegistry } from '../observe/metrics-registry.ts'
 import { readHead } from '../replication/head.ts'
@@ -57,7 +58,7 @@ async function mirror(flags: RunFlags, context: CommandContext, logger: Logger, 
   const start = await startConfig({ flags, env, signal }, logger)
   for (const warning of [...flags.warnings, ...start.config.warnings]) logger.warn({ warning }, 'configuration')
   const metrics = createMetrics()
-  using running = await RunningProcess.open(start.config, {
+  using running = await RunningProcess.open(startedWith(start.config, flags), {
     version,
     clock: systemClock,
     logger,
@@ -69,6 +70,10 @@ async function mirror(flags: RunFlags, context: CommandContext, logger: Logger, 
   bar.follow(() => running.status())
   if (flags.oneTime) await runOnce(running, { signal, timeoutMs: flags.timeoutMs, clock: systemClock })
   else await serve({ running, start, flags, context, logger, metrics })
+}
+
+function startedWith(config: LoadedConfig, { skipAfterHooks }: RunFlags): LoadedConfig {
+  return skipAfterHooks ? { ...config, process: withoutAfterHooks(config.process) } : config
 }
 
 interface ServeOptions {

@@ -176,8 +176,9 @@ export class Compactor {
 
   async #untilDue(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options
-    while (!signal.aborted && clock.monotonic() < this.#dueMs) {
-      const waitMs = Math.min(this.#dueMs - clock.monotonic(), MAX_TIMER_MS)
+    const left = () => this.#dueMs - clock.monotonic()
+    for (let leftMs = left(); leftMs > 0 && !signal.aborted; leftMs = left()) {
+      const waitMs = Math.min(leftMs, MAX_TIMER_MS)
       await this.#wake.waitAtMost(waitMs, this.#wake.version, { clock, signal }).catch(() => undefined)
     }
   }

@@ -23,9 +23,12 @@ export function formatProblem({ file, line, column, path, message }: ConfigProbl
 /** The configuration cannot be used: every problem found, one line each. Not retryable: somebody has to edit it. */
 export class ConfigError extends EtcdMirrorError {
   readonly problems: readonly ConfigProblem[]
+  /** What was worth a warning beside them: the misspelt key that explains a problem may be among these. */
+  readonly warnings: readonly ConfigProblem[]
 
-  constructor(problems: readonly ConfigProblem[]) {
+  constructor(problems: readonly ConfigProblem[], warnings: readonly ConfigProblem[] = []) {
     super('ConfigInvalid', problems.map(formatProblem).join('\n'), false)
     this.problems = problems
+    this.warnings = warnings
   }
 }

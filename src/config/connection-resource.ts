@@ -79,6 +79,9 @@ export const etcdConnectionSpecSchema = z
   .strictObject(connectionFields)
   .describe('How to reach an etcd. Secrets are those of the namespace of the EtcdConnection.')
 
+/** As Kubernetes has it. Without values NotIn would select every namespace. */
+export const VALUES_RULE = 'In and NotIn need values, Exists and DoesNotExist take none'
+
 const requirementSchema = z
   .strictObject({
     key: z.string().min(1).max(317).describe('Label key.'),
@@ -89,6 +92,7 @@ const requirementSchema = z
       .optional()
       .describe('Values for In and NotIn; none for the others.'),
   })
+  .refine(({ operator, values = [] }) => (operator === 'In' || operator === 'NotIn') === values.length > 0, VALUES_RULE)
   .describe('One requirement on a label.')
 
 const selectorSchema = z

@@ -1,3 +1,8 @@
+import { DURATION_FORMS } from '../util/duration.ts'
+import { FILE_MODE_FORMS } from '../util/file-mode.ts'
+import { QUANTITY_FORMS } from '../util/quantity.ts'
+import { VALUES_RULE } from './connection-resource.ts'
+
 /** A rule in CEL that the API server holds. */
 export interface CelRule {
   readonly rule: string
@@ -10,6 +15,19 @@ export type CelRules = Readonly<Record<string, readonly CelRule[]>>
 
 const TARGETS = ['configMap', 'secret', 'etcdKeys', 'objects', 'files']
 const RESERVED = "k.startsWith('etcdmirror.dev/') || k == 'app.kubernetes.io/managed-by'"
+
+const DURATION: CelRule = {
+  rule: "type(self) == int ? self == 0 : self.matches('^[+]?(0|(([0-9]+[.]?[0-9]*|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$')",
+  message: `must be 0 or ${DURATION_FORMS}`,
+}
+const SIZE: CelRule = {
+  rule: "type(self) == int ? self > 0 : self.matches('^[0-9]+(k|M|G|Ki|Mi|Gi)?$')",
+  message: `must be ${QUANTITY_FORMS}`,
+}
+const MODE: CelRule = {
+  rule: "self.matches('^0?[0-7]{3}$')",
+  message: `must be ${FILE_MODE_FORMS}`,
+}
 
 export const MIRROR_RULES: CelRules = {
   '': [
@@ -25,6 +43,10 @@ export const MIRROR_RULES: CelRules = {
       fieldPath: '.prefix',
     },
   ],
+  'spec.maxStaleness': [DURATION],
+  'spec.verifyEvery': [DURATION],
+  'spec.limits.maxBytes': [SIZE],
+  'spec.limits.maxValueBytes': [SIZE],
   'spec.target': [
     exactlyOne(TARGETS),
     {
@@ -41,6 +63,10 @@ export const MIRROR_RULES: CelRules = {
       message: 'must not be a type that gives access to the cluster',
     },
   ],
+  'spec.target.files.readerGrace': [DURATION],
+  'spec.target.files.mode': [MODE],
+  'spec.target.files.modes[].mode': [MODE],
+  'spec.target.files.directoryMode': [MODE],
   'spec.target.files.render[]': [exactlyOne(['tree', 'document'])],
 }
 
@@ -64,10 +90,21 @@ export const CONNECTION_RULES: CelRules = {
         'the password of auth would be sent in plain text: use https:// or tls, or set insecureTransport: true to allow it',
     },
   ],
+  'spec.dialTimeout': [DURATION],
+  'spec.operationTimeout': [DURATION],
+  'spec.keepaliveTime': [DURATION],
+  'spec.keepaliveTimeout': [DURATION],
+  'spec.compaction.period': [DURATION],
 }
 
 export const CLUSTER_CONNECTION_RULES: CelRules = {
   ...CONNECTION_RULES,
+  'spec.allow[].namespaceSelector.matchExpressions[]': [
+    {
+      rule: "(self.operator in ['In', 'NotIn']) == (has(self.values) && self.values.size() > 0)",
+      message: VALUES_RULE,
+    },
+  ],
   'spec.allow[].prefixes[]': [
     { rule: "self == '' || self.endsWith('/')", message: 'must end in "/", or be empty for the whole store' },
   ],

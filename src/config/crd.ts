@@ -50,8 +50,8 @@ const CONNECTION_COLUMNS: readonly PrinterColumn[] = [
   {
     name: 'Endpoints',
     type: 'string',
-    description: 'The first endpoint.',
-    jsonPath: '.spec.endpoints[0]',
+    description: 'Members of the etcd cluster, or what stands before them.',
+    jsonPath: '.spec.endpoints',
     priority: 1,
   },
   {
@@ -59,6 +59,13 @@ const CONNECTION_COLUMNS: readonly PrinterColumn[] = [
     type: 'string',
     description: 'Id of the etcd cluster.',
     jsonPath: '.status.clusterId',
+    priority: 1,
+  },
+  {
+    name: 'Members',
+    type: 'integer',
+    description: 'Members of the etcd cluster.',
+    jsonPath: '.status.members',
     priority: 1,
   },
 ]
@@ -84,6 +91,7 @@ export const RESOURCE_KINDS: readonly ResourceKind[] = [
         jsonPath: '.status.publishedRevision',
       },
       { name: 'Keys', type: 'integer', description: 'Keys in the target.', jsonPath: '.status.keys' },
+      conditionColumns('Degraded')[0] as PrinterColumn,
       AGE,
       {
         name: 'Objects',
@@ -100,7 +108,6 @@ export const RESOURCE_KINDS: readonly ResourceKind[] = [
         jsonPath: '.spec.connectionRef.name',
         priority: 1,
       },
-      { ...conditionColumns('Degraded')[0], priority: 1 } as PrinterColumn,
       { ...conditionColumns('Stalled')[0], priority: 1 } as PrinterColumn,
     ],
     selectable: ['.spec.prefix', '.spec.connectionRef.name'],

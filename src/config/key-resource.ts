@@ -18,5 +18,3 @@ export const etcdKeySpecSchema = z
       .describe('Id of the lease of the key, hexadecimal as etcdctl prints it; absent = none.'),
   })
   .describe('One key of etcd.')
-
-export type EtcdKeySpec = z.output<typeof etcdKeySpecSchema>

@@ -55,7 +55,7 @@ export async function readConfig({ flags, env, recording, signal }: ReadConfigOp
   const etcd = await loadEtcdConf({ given: flags.etcdConfig, configDir }, env, findings, signal)
   const mirrors = await loadMirrors({ given: config, configDir, httpBind }, findings, signal)
   if (etcd === undefined || mirrors === undefined || findings.problems.length > 0) {
-    return { ok: false, error: new ConfigError(findings.problems), sources }
+    return { ok: false, error: new ConfigError(findings.problems, findings.warnings), sources }
   }
   const { certFile, keyFile, caFile } = etcd.options.tls ?? {}
   const loaded: LoadedConfig = {

@@ -83,8 +83,9 @@ async function schemaOf({ path, text }: NamedText, findings: Findings): Promise<
   const { parseText, SyntaxFault } = await import('../targets/validate/parse-text.ts')
   try {
     const schema = parseText(text, 'Yaml')
-    if (typeof schema === 'boolean' || (typeof schema === 'object' && schema !== null)) return schema
-    return void findings.problem({ file: path, path: '', message: 'is no JSON Schema' })
+    const { schemaFault } = await import('../targets/validate/schema-fault.ts')
+    const fault = schemaFault(schema)
+    return fault === undefined ? schema : void findings.problem({ file: path, path: '', message: fault })
   } catch (error) {
     if (!(error instanceof SyntaxFault)) throw error
     const place = error.line === undefined ? {} : { line: error.line }

@@ -49,6 +49,7 @@ export const connectionStatusSchema = z
     ...commonFields,
     version: z.string().optional().describe('Version of etcd, when it may be asked.'),
     clusterId: z.string().optional().describe('Id of the etcd cluster, hexadecimal.'),
+    members: count.optional().describe('Members of the etcd cluster, learners too, when it may be asked.'),
     mirrors: count.optional().describe('Mirrors that use this connection.'),
     compactedRevision: count.optional().describe('Revision that the operator compacted etcd to last.'),
   })

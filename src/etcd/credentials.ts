@@ -5,6 +5,8 @@ import { AuthError } from './auth-error.ts'
 import type { GivenCredentials } from './given-credentials.ts'
 import type { TlsOptions } from './options.ts'
 
+const HAS_CERTIFICATE = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/
+
 /**
  * Channel credentials from what is given, else from the configured files; TLS 1.2 or newer; plaintext when `tls` is
  * undefined.
@@ -16,6 +18,12 @@ export async function channelCredentials(
 ): Promise<ChannelCredentials> {
   if (!tls) return credentials.createInsecure()
   const [ca, cert, key] = given ? [given.ca, given.cert, given.key] : await readPems(tls)
+  // OpenSSL takes any text for authorities and then trusts nobody.
+  if (ca && !HAS_CERTIFICATE.test(ca.toString('latin1'))) {
+    throw new AuthError('TlsRefused', 'Cannot load the TLS certificates: the authorities hold no certificate', {
+      hint: 'Put PEM into ca-file of etcd.conf, or ca.crt of the Secret of spec.tls.',
+    })
+  }
   try {
     const context = createSecureContext({
       minVersion: 'TLSv1.2',

@@ -35,6 +35,7 @@ const FLOW_CONTROL_WINDOW_BYTES = 1024 * 1024
 const READS: ReadonlySet<UnaryMethod> = new Set([
   'range',
   'status',
+  'memberList',
   'leaseTimeToLive',
   'leaseKeepAlive',
   'authenticate',
@@ -52,6 +53,7 @@ const ACTIONS: Readonly<Record<UnaryMethod, string>> = {
   leaseRevoke: 'revoke a lease on etcd at',
   leaseTimeToLive: 'read a lease from etcd at',
   status: 'read the status of etcd at',
+  memberList: 'list the members of etcd at',
   authenticate: 'log in to etcd at',
 }
 

@@ -134,6 +134,17 @@ export interface StatusResponse {
   readonly errors: readonly string[]
 }
 
+export interface ClusterMember {
+  /** '' = it was added and has not started yet. */
+  readonly name: string
+  readonly isLearner: boolean
+}
+
+export interface MemberListResponse {
+  readonly header: ResponseHeader
+  readonly members: readonly ClusterMember[]
+}
+
 export interface AuthenticateRequest {
   readonly name: string
   readonly password: string

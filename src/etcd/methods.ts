@@ -13,6 +13,7 @@ import type {
   LeaseRevokeResponse,
   LeaseTimeToLiveRequest,
   LeaseTimeToLiveResponse,
+  MemberListResponse,
   PutRequest,
   PutResponse,
   RangeRequest,
@@ -34,6 +35,7 @@ export interface UnaryMethods {
   readonly leaseRevoke: { readonly request: LeaseRevokeRequest; readonly response: LeaseRevokeResponse }
   readonly leaseTimeToLive: { readonly request: LeaseTimeToLiveRequest; readonly response: LeaseTimeToLiveResponse }
   readonly status: { readonly request: Readonly<Record<string, never>>; readonly response: StatusResponse }
+  readonly memberList: { readonly request: Readonly<Record<string, never>>; readonly response: MemberListResponse }
   readonly authenticate: { readonly request: AuthenticateRequest; readonly response: AuthenticateResponse }
 }
 

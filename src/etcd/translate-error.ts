@@ -91,7 +91,7 @@ const BY_TEXT: readonly (readonly [RegExp, Make])[] = [
     (action, cause) =>
       new AuthError('AuthenticationFailed', `Cannot ${action}: ${authState(cause.details)}`, {
         cause,
-        hint: 'Check username and password-file in etcd.conf.',
+        hint: 'Check username and password-file in etcd.conf, or the Secret of spec.auth of the connection.',
       }),
   ],
   [
@@ -99,7 +99,7 @@ const BY_TEXT: readonly (readonly [RegExp, Make])[] = [
     (action, cause) =>
       new AuthError('TlsRefused', `Cannot ${action}: ${tlsState(cause.details)}`, {
         cause,
-        hint: 'Check ca-file, cert-file, key-file and server-name in etcd.conf, and that the endpoint speaks TLS.',
+        hint: 'Check ca-file, cert-file, key-file and server-name in etcd.conf, or spec.tls of the connection, and that the endpoint speaks TLS.',
       }),
   ],
   [

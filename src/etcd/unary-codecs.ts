@@ -90,6 +90,18 @@ export const UNARY_CODECS: { readonly [Method in UnaryMethod]: UnaryCodec<Method
       return { header: headerOf(header), version, isLearner, errors }
     },
   },
+  memberList: {
+    path: '/etcdserverpb.Cluster/MemberList',
+    encode: () => finish(pb.MemberListRequest.encode({})),
+    decode(bytes) {
+      const { header, members } = pb.MemberListResponse.decode(bytes)
+      const memberOf = ({ name, isLearner }: (typeof members)[number]) => ({
+        name: name ?? '',
+        isLearner: isLearner ?? false,
+      })
+      return { header: headerOf(header), members: members.map(memberOf) }
+    },
+  },
   authenticate: {
     path: '/etcdserverpb.Auth/Authenticate',
     encode: (request) => finish(pb.AuthenticateRequest.encode(request)),

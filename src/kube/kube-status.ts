@@ -93,7 +93,8 @@ function hintOf(code: KubeErrorCode, status: number, reason: string, message: st
   if (code !== 'KubeDenied') return {}
   if (status === 403 && !MISSING_RIGHT.test(message)) return {}
   if (status === 401) return { hint: 'Check the token or the client certificate of the kubeconfig.' }
-  return { hint: 'Grant the service account what the message names; docs/kubernetes-targets.md has the least role.' }
+  const pages = 'docs/kubernetes-targets.md has the least role, docs/operator.md those of the operator'
+  return { hint: `Grant the service account what the message names; ${pages}.` }
 }
 
 function parse(body: string): unknown {

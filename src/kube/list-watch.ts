@@ -14,8 +14,8 @@ export interface ListWatchOptions {
   readonly clock: Clock
   /** Of a list that the caller has made: begin to watch there. Default: list first. */
   readonly resourceVersion?: string
-  /** Everything there is, after each list. What was known before and is not in it is gone. */
-  readonly onList: (objects: readonly KubeObject[]) => void
+  /** Everything there is, after each list. What was known before that version and is not in it is gone. */
+  readonly onList: (objects: readonly KubeObject[], resourceVersion: string) => void
   readonly onChange: (object: KubeObject) => void
   readonly onDelete: (object: KubeObject) => void
   /** The watch is open, again perhaps. */
@@ -68,7 +68,7 @@ export class ListWatch {
       objects.push(...page.items)
       resourceVersion = page.resourceVersion
     }
-    onList(objects)
+    onList(objects, resourceVersion)
     return resourceVersion
   }
 

@@ -106,6 +106,7 @@ function callsOf({ kv, leaseClient, maintenance }: Etcd3Client): Calls {
       const { version, isLearner = false, errors = [] } = response
       return { header: message.toHeader(response), version, isLearner, errors }
     },
+    memberList: () => Promise.reject(unsupported('memberList')),
     authenticate: () => Promise.reject(unsupported('authenticate')),
   }
 }

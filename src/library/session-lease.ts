@@ -26,7 +26,10 @@ export class SessionLease {
   readonly #clock: Clock
   readonly #closing = new AbortController()
   #current: Promise<LiveLease> | undefined
+  /** What `current` has resolved with. */
+  #granted: LiveLease | undefined
   #loop: Promise<void> | undefined
+  #closed: Promise<void> | undefined
 
   /** `ttlSeconds`: whole, > 0; etcd raises it when it is below its own minimum. */
   constructor(operations: Operations, ttlSeconds: number, clock: Clock = systemClock) {
@@ -52,13 +55,18 @@ export class SessionLease {
     } catch (error) {
       if (!(error instanceof EtcdMirrorError) || !/lease not found/.test(error.message)) throw error
       // Unless somebody was told so before us.
-      if (held === undefined || this.#current === held) this.#current = undefined
+      if (held === undefined || this.#current === held) this.#forget()
       return await write((await this.lease(options)).id)
     }
   }
 
-  /** Revokes the lease, so that its keys go now. Waits no longer than `timeoutMs`; never rejects. */
-  async close(timeoutMs: number): Promise<void> {
+  /** Revokes the lease, so that its keys go now. Waits no longer than `timeoutMs`; never rejects. Idempotent. */
+  close(timeoutMs: number): Promise<void> {
+    this.#closed ??= this.#revoke(timeoutMs)
+    return this.#closed
+  }
+
+  async #revoke(timeoutMs: number): Promise<void> {
     const current = this.#current
     this.#closing.abort()
     await this.#loop
@@ -75,13 +83,20 @@ export class SessionLease {
       const lease = { id: granted.id, lost: lost.signal }
       this.#loop = this.#keepAlive(granted.id, granted.ttlSeconds * 1000, sentAt).then(() => {
         lost.abort(leadershipLost('its lease has ended'))
-        if (!this.#closing.signal.aborted) this.#current = undefined
+        // Another one may have been granted: etcd told of the end before the next renewal did.
+        if (this.#granted === lease && !this.#closing.signal.aborted) this.#forget()
       })
+      this.#granted = lease
       return lease
     } catch (error) {
-      this.#current = undefined
+      this.#forget()
       throw error
     }
+  }
+
+  #forget(): void {
+    this.#current = undefined
+    this.#granted = undefined
   }
 
   /** Resolves when the lease may have ended, judged from our side: from the sending of the last renewal that worked. */

@@ -33,6 +33,8 @@ export class SyncSubscription implements AsyncIterable<SyncEvent> {
   readonly #backoff = new Backoff({ firstMs: 100, maxMs: 10_000 })
   #requests: PromiseWithResolvers<void>[] = []
   #interrupt = new AbortController()
+  /** Why there is nothing more to come. */
+  #ended: { readonly error: unknown } | undefined
 
   constructor(options: SyncSubscriptionOptions) {
     this.#options = options
@@ -43,6 +45,7 @@ export class SyncSubscription implements AsyncIterable<SyncEvent> {
    * subscription.
    */
   async requestResync(): Promise<void> {
+    if (this.#ended) throw this.#ended.error
     const request = Promise.withResolvers<void>()
     this.#requests.push(request)
     this.#interrupt.abort(REQUESTED)
@@ -65,6 +68,7 @@ export class SyncSubscription implements AsyncIterable<SyncEvent> {
   }
 
   #end(error: unknown): void {
+    this.#ended ??= { error }
     for (const { reject } of this.#requests.splice(0)) reject(error)
   }
 

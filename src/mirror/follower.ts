@@ -12,7 +12,7 @@ import { PendingChanges } from './pending-changes.ts'
 import { ResyncNeeded, type ResyncReason } from './resync-needed.ts'
 import type { MergedBatch } from './sink.ts'
 
-/** Keys and values that may wait for a busy target. Beyond, a snapshot later is cheaper than holding them. */
+/** Memory for what waits for a busy target. Beyond, a snapshot later is cheaper than holding it. */
 const PENDING_LIMIT_BYTES = 64 * 1024 * 1024
 
 export interface FollowerOptions {

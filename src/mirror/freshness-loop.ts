@@ -7,6 +7,7 @@ import type { Follower } from './follower.ts'
 import type { Freshness } from './freshness.ts'
 import type { MirrorState } from './mirror-state.ts'
 import { ResyncNeeded } from './resync-needed.ts'
+import type { TargetWriter } from './target-writer.ts'
 
 const MAX_INTERVAL_MS = 60_000
 
@@ -22,8 +23,7 @@ export interface FreshnessLoopOptions {
   readonly onEqual: () => void
   /** Notified when the watch is open again: then what is known is out of date. */
   readonly reopened: Notifier
-  /** Resolves to true once the target holds everything up to `revision`, to false when that takes too long. */
-  readonly writtenUpTo: (revision: number, signal: AbortSignal) => Promise<boolean>
+  readonly writer: TargetWriter
 }
 
 /**
@@ -56,7 +56,7 @@ export class FreshnessLoop {
   }
 
   async #check(signal: AbortSignal): Promise<void> {
-    const { clock, freshness, state, onEqual, writtenUpTo } = this.#options
+    const { clock, freshness, state, onEqual, writer } = this.#options
     const at = { wallMs: clock.now(), monotonicMs: clock.monotonic() }
     const head = await freshness.head(signal)
     state.observed(head.revision)
@@ -64,7 +64,7 @@ export class FreshnessLoop {
     const revision = Math.max(head.revision, reading?.revision ?? 0)
     if (!(await freshness.reach(revision, signal)) || !freshness.assertAnchor(reading)) return this.#doubt()
     this.#doubts.clear()
-    if (!(await writtenUpTo(revision, signal))) return
+    if (!(await writer.writtenUpTo(revision, signal))) return
     state.knownEqual(at)
     onEqual()
   }

@@ -7,6 +7,7 @@ import type { Metrics } from '../util/metrics.ts'
 import type { GuardError } from './guard-error.ts'
 import type { VisibleCopy } from './guards.ts'
 import type { MirrorFailure, MirrorPhase, MirrorStatus } from './mirror-status.ts'
+import { OngoingFailure } from './ongoing-failure.ts'
 import { ProgressLog } from './progress-log.ts'
 import type { KeyErrors, OpenedSink, WriteResult } from './sink.ts'
 import type { SinkError } from './sink-error.ts'
@@ -49,17 +50,21 @@ export class MirrorState {
   #resetPending = false
   #equal: { readonly wallMs: number; readonly monotonicMs: number } | undefined
   #verifiedMs: number | undefined
-  #sourceFailure: MirrorFailure | undefined
-  #targetFailure: MirrorFailure | undefined
+  readonly #source: OngoingFailure
+  readonly #target: OngoingFailure
   /** What failed then was opening the target, not writing it. */
   #failedToOpen = false
   /** A guard keeps the copy as it is. */
-  #hold: MirrorFailure | undefined
-  #seedFailure: MirrorFailure | undefined
-  readonly #hookFailures = new Map<string, MirrorFailure>()
+  readonly #hold: OngoingFailure
+  readonly #seed: OngoingFailure
+  readonly #hooks = new Map<string, OngoingFailure>()
 
   constructor(options: MirrorStateOptions) {
     this.#options = options
+    this.#source = new OngoingFailure({ ...options, recovered: 'etcd answers again' })
+    this.#target = new OngoingFailure({ ...options, recovered: 'the target can be written again' })
+    this.#hold = new OngoingFailure({ ...options, recovered: 'no guard holds the copy any more' })
+    this.#seed = new OngoingFailure(options)
   }
 
   /** What the target itself says: `fault`, what is wrong with the copy now, and how many objects it is made of. */
@@ -92,13 +97,14 @@ export class MirrorState {
   }
 
   #firstFailure(fault: SinkError | undefined): MirrorFailure | undefined {
-    const copy = fault && this.#describe(fault)
-    const failure = this.#targetFailure ?? copy ?? this.#hold ?? this.#seedFailure ?? this.#sourceFailure
-    return failure ?? [...this.#hookFailures.values()][0]
+    const copy = new OngoingFailure(this.#options)
+    if (fault) copy.note(fault)
+    const failures = [this.#target, copy, this.#hold, this.#seed, this.#source, ...this.#hooks.values()]
+    return failures.find(({ current }) => current !== undefined)?.current
   }
 
   #shownPhase(): MirrorPhase {
-    if (this.#hold && this.#phase !== 'Stopped') return 'Held'
+    if (this.#hold.current && this.#phase !== 'Stopped') return 'Held'
     // While the watch is not open nothing is followed, although the mirror is at it.
     return this.#phase === 'Following' && !this.#connected ? 'Connecting' : this.#phase
   }
@@ -136,6 +142,8 @@ export class MirrorState {
 
   enter(phase: MirrorPhase): void {
     this.#phase = phase
+    // That of the last snapshot says nothing of the next one.
+    this.#progress = undefined
   }
 
   /** A snapshot of so many keys is about to be read. */
@@ -157,7 +165,7 @@ export class MirrorState {
     this.#appliedRevision = position?.revision ?? 0
     this.#clusterId = position?.clusterId ?? 0n
     // Whether it can be written as well shows only when it is: until then it is no recovery.
-    if (this.#failedToOpen) this.#targetRecovered()
+    if (this.#failedToOpen) this.#target.end()
     this.#report()
   }
 
@@ -168,7 +176,6 @@ export class MirrorState {
     // An equal state is not published again: what consumers see keeps the revision it was published under.
     if (result.published || first) this.#published = { revision: position.revision, epoch: position.epoch }
     if (result.published) this.#lastPublishedMs = this.#options.clock.now()
-    this.#progress = undefined
     this.#appliedRevision = position.revision
     this.#clusterId = position.clusterId
     this.#resetPending = false
@@ -176,9 +183,9 @@ export class MirrorState {
     this.#isSameConfig = true
     this.#keys = result.totals.keys
     this.#reportKeyErrors(result.keyErrors)
-    this.#targetRecovered()
-    this.#released()
-    this.#seedFailure = undefined
+    this.#target.end()
+    this.#hold.end()
+    this.#seed.end()
     this.observed(position.revision)
     metrics.add('etcd_mirror_sync_total', { mirror: name, result: result.published ? 'success' : 'noop' })
     metrics.observe('etcd_mirror_publish_duration_seconds', { mirror: name }, seconds)
@@ -193,7 +200,7 @@ export class MirrorState {
   seeded({ totals, keyErrors }: WriteResult): void {
     const { name, logger } = this.#options
     this.#published = { revision: 0, epoch: 0 }
-    this.#seedFailure = undefined
+    this.#seed.end()
     this.#keys = totals.keys
     this.#reportKeyErrors(keyErrors)
     this.#report()
@@ -202,14 +209,14 @@ export class MirrorState {
 
   /** The fallback cannot be published; retried. Each new reason is logged once. */
   seedFailed(error: unknown): void {
-    this.#seedFailure = this.#failure(error, this.#seedFailure, 'cannot publish the fallback; retrying')
+    this.#retried(this.#seed, error, 'cannot publish the fallback; retrying')
   }
 
   /** Nothing changed under the prefix up to the position. */
   advanced(position: Position): void {
     this.#clusterId = position.clusterId
     this.#appliedRevision = position.revision
-    this.#targetRecovered()
+    this.#target.end()
     this.observed(position.revision)
     this.#report()
   }
@@ -234,8 +241,8 @@ export class MirrorState {
     const { name, metrics, logger } = this.#options
     if (!this.#equal) logger.info({ mirror: name, revision: this.#appliedRevision }, 'copy equals etcd')
     this.#equal = at
-    this.#sourceRecovered()
-    this.#targetRecovered()
+    this.#source.end()
+    this.#target.end()
     metrics.set('etcd_mirror_last_success_timestamp_seconds', { mirror: name }, at.wallMs / 1000)
   }
 
@@ -264,44 +271,41 @@ export class MirrorState {
     const { name, logger, metrics } = this.#options
     if (!this.#connected) logger.info({ mirror: name }, 'watch open')
     this.#connected = true
-    this.#sourceRecovered()
+    this.#source.end()
     metrics.set('etcd_mirror_source_connected', { mirror: name }, 1)
   }
 
   /** The watch is not open, or etcd refuses to answer; retried. Each new reason is logged once. */
   sourceFailed(error: unknown): void {
     this.disconnected()
-    this.#sourceFailure = this.#failure(
-      error,
-      this.#sourceFailure,
-      'cannot follow etcd; retrying, the last good copy stays',
-    )
+    this.#retried(this.#source, error, 'cannot follow etcd; retrying, the last good copy stays')
   }
 
   /** A read failed, perhaps beside an open watch, as after rights were revoked. */
   probeFailed(error: unknown): void {
-    this.#sourceFailure = this.#failure(error, this.#sourceFailure, 'cannot verify that the copy is fresh; retrying')
+    this.#retried(this.#source, error, 'cannot verify that the copy is fresh; retrying')
   }
 
   /** A guard keeps the last good copy as it is. Each new reason is logged once. */
   held(error: GuardError): void {
     const { name, metrics, logger } = this.#options
-    if (this.#hold?.reason !== error.code) {
+    if (this.#hold.note(error)) {
       metrics.add('etcd_mirror_guard_holds_total', { mirror: name, reason: error.code })
       logger.error({ mirror: name, err: error, key: error.key }, 'a guard holds the last good copy')
     }
-    this.#hold = this.#describe(error, this.#hold)
     this.#report()
   }
 
   /** A hook failed after a publish, or, undefined, went well again. Its runs are logged where they are made. */
   hookResult(hook: string, failure: Error | undefined): void {
-    const before = this.#hookFailures.get(hook)
-    this.#hookFailures.delete(hook)
+    const ongoing = this.#hooks.get(hook) ?? new OngoingFailure(this.#options)
+    // The one that failed last is the last one that is shown.
+    this.#hooks.delete(hook)
     if (failure === undefined) return
     const message = `Cannot run the hook ${hook}: ${failure.message}`
     const hint = 'The log has what the hook printed. It is tried again by its retries, and with the next publish.'
-    this.#hookFailures.set(hook, this.#describe(new EtcdMirrorError('HookFailed', message, true, { hint }), before))
+    ongoing.note(new EtcdMirrorError('HookFailed', message, true, { hint }))
+    this.#hooks.set(hook, ongoing)
   }
 
   stopped(): void {
@@ -318,52 +322,13 @@ export class MirrorState {
     const { name, metrics } = this.#options
     metrics.add('etcd_mirror_sync_total', { mirror: name, result: 'error' })
     this.#failedToOpen = this.#phase === 'Opening'
-    this.#targetFailure = this.#failure(
-      error,
-      this.#targetFailure,
-      'cannot write the target; retrying, the last good copy stays',
-    )
+    this.#retried(this.#target, error, 'cannot write the target; retrying, the last good copy stays')
   }
 
-  #failure(error: unknown, before: MirrorFailure | undefined, message: string): MirrorFailure {
+  #retried(failure: OngoingFailure, error: unknown, message: string): void {
     const { name, logger } = this.#options
-    const failure = this.#describe(error, before)
-    if (before?.reason === failure.reason) logger.debug({ mirror: name, err: error }, message)
-    else logger.warn({ mirror: name, err: error }, message)
-    return failure
-  }
-
-  #sourceRecovered(): void {
-    this.#logRecovery(this.#sourceFailure, 'etcd answers again')
-    this.#sourceFailure = undefined
-  }
-
-  #released(): void {
-    this.#logRecovery(this.#hold, 'no guard holds the copy any more')
-    this.#hold = undefined
-  }
-
-  #targetRecovered(): void {
-    this.#logRecovery(this.#targetFailure, 'the target can be written again')
-    this.#targetFailure = undefined
-  }
-
-  #logRecovery(failure: MirrorFailure | undefined, message: string): void {
-    const { name, clock, logger } = this.#options
-    if (!failure) return
-    const seconds = Math.round((clock.now() - failure.sinceMs) / 1000)
-    logger.info({ mirror: name, reason: failure.reason, afterSeconds: seconds }, message)
-  }
-
-  #describe(error: unknown, before?: MirrorFailure): MirrorFailure {
-    const atMs = this.#options.clock.now()
-    return {
-      reason: error instanceof EtcdMirrorError ? error.code : 'Internal',
-      message: error instanceof Error ? error.message : 'unknown failure',
-      hint: error instanceof EtcdMirrorError ? error.hint : undefined,
-      atMs,
-      sinceMs: before?.sinceMs ?? atMs,
-    }
+    if (failure.note(error)) logger.warn({ mirror: name, err: error }, message)
+    else logger.debug({ mirror: name, err: error }, message)
   }
 
   #reportKeyErrors(keyErrors: KeyErrors): void {
@@ -386,6 +351,6 @@ export class MirrorState {
     metrics.set('etcd_mirror_keys', mirror, this.#keys)
     metrics.set('etcd_mirror_key_errors', mirror, this.#keyErrors.count)
     metrics.set('etcd_mirror_ready', mirror, this.#published ? 1 : 0)
-    metrics.set('etcd_mirror_held', mirror, this.#hold ? 1 : 0)
+    metrics.set('etcd_mirror_held', mirror, this.#hold.current ? 1 : 0)
   }
 }

@@ -33,8 +33,8 @@ export class Mirror {
   #phase: FollowPhase | undefined
   /** What the copy was last known to equal; undefined = not known. */
   #applied: Position | undefined
-  /** Asked for before there was anything to end. */
-  #requested: ResyncReason | undefined
+  /** Why a snapshot is needed even where a position is there to go on from; undefined = it is not. */
+  #owed: ResyncReason | undefined
   #startedMs = 0
 
   constructor(options: MirrorOptions) {
@@ -75,10 +75,13 @@ export class Mirror {
     await this.#options.sink.told?.({ signal })
   }
 
-  /** Asks for a complete snapshot now. What is equal is not rewritten. Ignored while one is being taken. */
+  /**
+   * Asks for a complete snapshot. What is equal is not rewritten. One that is being taken is written first; nothing that
+   * fails meanwhile makes it forgotten.
+   */
   requestResync(reason: ResyncReason): void {
     if (this.#phase) this.#phase.requestResync(reason)
-    else this.#requested = reason
+    else this.#owed ??= reason
   }
 
   /** Runs until the signal aborts, then lets the target go and resolves. Everything that fails is retried. */
@@ -107,20 +110,17 @@ export class Mirror {
     this.#options.onOpened?.()
     // The fallback stands for no state of etcd.
     this.#applied = opened.position?.revision === 0 ? undefined : opened.position
-    let position = this.#requested ? undefined : this.#applied
-    let reason = this.#requested ?? firstReason
-    this.#requested = undefined
+    let position = this.#applied
     for (;;) {
       let backoff = this.#sourceBackoff
       try {
-        await this.#follow(position, reason, signal)
+        await this.#follow(this.#owed ? undefined : position, this.#owed ?? firstReason, signal)
       } catch (error) {
         signal.throwIfAborted()
         if (error instanceof SinkError) throw error
         if (error instanceof GuardError) backoff = this.#heldBackoff
-        this.#applied = this.#phase?.written ?? this.#applied
         position = undefined
-        reason = this.#judge(error) ?? reason
+        this.#owed = this.#judge(error) ?? this.#owed
       }
       await this.#seedWhenDue(signal)
       await this.#pause(backoff, signal)
@@ -147,7 +147,7 @@ export class Mirror {
     }
   }
 
-  #follow(position: Position | undefined, reason: ResyncReason, signal: AbortSignal): Promise<never> {
+  async #follow(position: Position | undefined, reason: ResyncReason, signal: AbortSignal): Promise<never> {
     const phase = new FollowPhase({
       ...this.#options,
       state: this.#state,
@@ -163,7 +163,14 @@ export class Mirror {
       onHeld: (error) => this.#synced.reject(error),
     })
     this.#phase = phase
-    return position ? phase.resume(position, signal) : phase.restart(reason, signal)
+    try {
+      return await (position ? phase.resume(position, signal) : phase.restart(reason, signal))
+    } finally {
+      this.#phase = undefined
+      this.#applied = phase.written ?? this.#applied
+      if (phase.written) this.#owed = undefined
+      this.#owed ??= phase.requested
+    }
   }
 
   /** Why the next snapshot is taken; undefined = for the same reason as before: the last one failed. */

@@ -1,6 +1,7 @@
 import type { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
 import type { Finding, Findings } from './conditions.ts'
 import type { ConnectionState } from './connections.ts'
+import { withHint } from './with-hint.ts'
 
 const AS_EXPECTED: Finding = { status: 'False', reason: 'AsExpected', message: '' }
 
@@ -34,7 +35,7 @@ function sourceOf(error: EtcdMirrorError | undefined): Finding {
   if (error.code === 'PermissionDenied') {
     return { status: 'True', reason: 'Connected', message: 'etcd answers, but not what its version is.' }
   }
-  return { status: 'False', reason: error.code, message: error.message }
+  return { status: 'False', reason: error.code, message: withHint(error) }
 }
 
 function notUsed(): Finding {

@@ -48,10 +48,23 @@ export function connectionOptions(
   if (secretFault !== undefined) return { fault: { reason: 'SecretInvalid', message: secretFault } }
   const { options, problems } = resolveEtcdOptions(etcdConfSchema.parse(confOf(spec, given, login.username)))
   if (options === undefined) {
-    const message = problems.map((note) => `${note.path.join('.')}: ${note.message}`).join('; ')
-    return { fault: { reason: 'InvalidSpec', message } }
+    const issues = problems.map(({ path: [key = '', ...inside], message }) => ({
+      path: [...(FIELDS[key] ?? [key]), ...inside],
+      message,
+    }))
+    return { fault: { reason: 'InvalidSpec', message: specFaults({ issues }) } }
   }
   return { etcd: options, given }
+}
+
+/** Where the spec has what a key of etcd.conf says; those that are not here have the same name. */
+const FIELDS: Readonly<Record<string, readonly string[]>> = {
+  'ca-file': ['tls', 'secretRef'],
+  'cert-file': ['tls', 'secretRef'],
+  'key-file': ['tls', 'secretRef'],
+  username: ['auth'],
+  'password-file': ['auth'],
+  'insecure-transport': ['insecureTransport'],
 }
 
 /** As etcd.conf would have it: one set of rules for both. The names of files only say that there are such. */

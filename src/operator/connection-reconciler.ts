@@ -1,6 +1,7 @@
 import { ClientPool } from '../assemble/client-pool.ts'
 import { configHash } from '../config/config-hash.ts'
 import type { ConnectionStatus } from '../config/resource-status.ts'
+import type { EtcdClient } from '../etcd/etcd-client.ts'
 import type { StatusResponse } from '../etcd/messages.ts'
 import type { KubeObject } from '../kube/kube-object.ts'
 import type { Clock } from '../util/clock.ts'
@@ -21,6 +22,7 @@ import type { NamedObjects, NamedRef } from './named-objects.ts'
 import type { ResourceCache } from './resource-cache.ts'
 import { SharedConnection } from './shared-connection.ts'
 import type { StatusWriter } from './status-writer.ts'
+import { withHint } from './with-hint.ts'
 
 export interface ConnectionReconcilerOptions {
   readonly kind: ConnectionKind
@@ -45,7 +47,9 @@ const AGAIN_MS = 30_000
 const JITTER_MS = 3000
 
 type Secrets = { readonly tls: SecretData | undefined; readonly auth: SecretData | undefined }
-type Probe = { readonly answer: StatusResponse } | { readonly error: EtcdMirrorError }
+type Probe =
+  | { readonly answer: StatusResponse; readonly members: number | undefined }
+  | { readonly error: EtcdMirrorError }
 
 /** Makes of each connection what mirrors can use, follows its Secrets, and says in its status what became of it. */
 export class ConnectionReconciler {
@@ -101,7 +105,7 @@ export class ConnectionReconciler {
       await pool.reserve(1)
     } catch (error) {
       if (!(error instanceof EtcdMirrorError)) throw error
-      return { ...kept, ...written, fault: { reason: 'SecretInvalid', message: error.message } }
+      return { ...kept, ...written, fault: { reason: 'SecretInvalid', message: withHint(error) } }
     }
     return { shared: new SharedConnection(etcd, pool), hash, ...written, fault: undefined }
   }
@@ -146,14 +150,15 @@ export class ConnectionReconciler {
   async #report(key: string, resource: KubeObject, state: ConnectionState, signal: AbortSignal): Promise<void> {
     const { statuses, countMirrors, compactions, kind } = this.#options
     const probe = state.shared === undefined ? undefined : await probeEtcd(state.shared, signal)
-    const answer = probe && 'answer' in probe ? probe.answer : undefined
+    const known = probe && 'answer' in probe ? probe : undefined
     const findings = connectionFindings(state, probe && 'error' in probe ? probe.error : undefined)
     const facts: Partial<ConnectionStatus> = {
       mirrors: countMirrors(key),
       compactedRevision: compactions.compactedRevision(key),
-      ...(answer && {
-        version: answer.version,
-        clusterId: answer.header.clusterId.toString(16),
+      ...(known && {
+        version: known.answer.version,
+        clusterId: known.answer.header.clusterId.toString(16),
+        members: known.members,
       }),
     }
     await statuses.write({ resource: resourceOfConnection(kind), object: resource, findings, facts, signal })
@@ -163,13 +168,26 @@ export class ConnectionReconciler {
 async function probeEtcd(shared: SharedConnection, signal: AbortSignal): Promise<Probe> {
   const client = await shared.lease()
   try {
-    return { answer: await client.unary('status', {}, { signal }) }
+    const answer = await client.unary('status', {}, { signal })
+    return { answer, members: await memberCount(client, signal) }
   } catch (error) {
     signal.throwIfAborted()
     if (error instanceof EtcdMirrorError) return { error }
     throw error
   } finally {
     shared.release(client)
+  }
+}
+
+/** undefined = it is not told: newer versions of etcd want rights for it, and proxies need not know. */
+async function memberCount(client: EtcdClient, signal: AbortSignal): Promise<number | undefined> {
+  try {
+    const { members } = await client.unary('memberList', {}, { signal })
+    return members.length
+  } catch (error) {
+    signal.throwIfAborted()
+    if (error instanceof EtcdMirrorError) return undefined
+    throw error
   }
 }
 

@@ -25,6 +25,8 @@ export interface Transitions {
 
 /** Conditions of which False is the good news. */
 const BAD: ReadonlySet<string> = new Set(['Degraded', 'Stalled'])
+/** Reasons that pass by themselves, or are told by another condition. */
+const PASSING: ReadonlySet<string> = new Set(['Syncing', 'Connecting', 'NotRunning', 'NotConnected', 'Rendered'])
 
 /** Tells transitions of conditions as events and in the log. An event that cannot be written is only logged. */
 export class EventRecorder {
@@ -43,7 +45,9 @@ export class EventRecorder {
       // What is as it should be from the start is no news.
       if (known === undefined && isGood(condition) && type !== 'Ready') continue
       const { namespace, name } = object.metadata
-      logger.info({ kind: resource.kind, namespace, name, condition: type, status, reason }, 'condition changed')
+      const told = { kind: resource.kind, namespace, name, condition: type, status, reason }
+      if (isNormal(condition)) logger.info(told, 'condition changed')
+      else logger.warn({ ...told, message }, 'condition changed')
       if (type === 'SourceConnected') continue
       try {
         await this.#create(resource, object, condition, `${type} is ${status}: ${message}`, signal)
@@ -78,7 +82,7 @@ export class EventRecorder {
       },
       reason: condition.reason,
       message: message.slice(0, 1024),
-      type: isGood(condition) || condition.reason === 'Syncing' ? 'Normal' : 'Warning',
+      type: isNormal(condition) ? 'Normal' : 'Warning',
       source: { component: 'etcd-mirror' },
       firstTimestamp: now,
       lastTimestamp: now,
@@ -87,6 +91,11 @@ export class EventRecorder {
     const context = { signal, fieldManager: 'etcd-mirror-operator' }
     await client.create({ resource: EVENTS, namespace, name: eventName }, event, context)
   }
+}
+
+/** Nobody has to do anything about it. */
+function isNormal(condition: Condition): boolean {
+  return isGood(condition) || PASSING.has(condition.reason)
 }
 
 function isGood({ type, status }: Condition): boolean {

@@ -1,5 +1,6 @@
 import type { MirrorStatus } from '../mirror/mirror-status.ts'
 import type { Finding, Findings } from './conditions.ts'
+import { withHint } from './with-hint.ts'
 
 /** What the operator knows of one EtcdMirror. */
 export type MirrorFacts =
@@ -47,8 +48,8 @@ function rendered(message: string): Findings {
 function readiness(status: MirrorStatus): Finding {
   const { published, publishedRevision, stalenessMs = Number.POSITIVE_INFINITY, maxStalenessMs, lastError } = status
   if (!published) {
-    const reason = lastError === undefined ? 'Syncing' : reasonOf(lastError.reason)
-    return { status: 'False', reason, message: lastError?.message ?? 'Nothing is published yet.' }
+    if (lastError === undefined) return { status: 'False', reason: 'Syncing', message: 'Nothing is published yet.' }
+    return { status: 'False', reason: reasonOf(lastError.reason), message: withHint(lastError) }
   }
   if (maxStalenessMs > 0 && stalenessMs > maxStalenessMs) {
     const message = 'The copy is older than maxStaleness: it was not known to equal etcd for too long.'
@@ -62,7 +63,7 @@ function source({ sourceConnected, lastError }: MirrorStatus): Finding {
   if (lastError === undefined || isOfTarget(lastError.reason)) {
     return { status: 'False', reason: 'Connecting', message: 'The watch on etcd is not open yet.' }
   }
-  return { status: 'False', reason: lastError.reason, message: lastError.message }
+  return { status: 'False', reason: lastError.reason, message: withHint(lastError) }
 }
 
 function degradation({ phase, lastError, keyErrors }: MirrorStatus): Finding {
@@ -96,8 +97,4 @@ function isOfTarget(code: string): boolean {
 
 function reasonOf(code: string): string {
   return code.replace(/^Target/, '')
-}
-
-function withHint({ message, hint }: { readonly message: string; readonly hint: string | undefined }): string {
-  return hint === undefined ? message : `${message}. ${hint}`
 }

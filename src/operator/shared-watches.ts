@@ -69,8 +69,8 @@ export class SharedWatches {
       query,
       clock,
       ...observer,
-      onList: (objects) => {
-        observer.onList(objects)
+      onList: (objects, resourceVersion) => {
+        observer.onList(objects, resourceVersion)
         listed.abort()
       },
     })
@@ -91,7 +91,7 @@ export class SharedWatches {
       client,
       query: { resource, namespace, labelSelector: MANAGED },
       clock,
-      onList: (objects) => this.#relisted(resource, namespace, objects),
+      onList: (objects, version) => this.#relisted(resource, namespace, objects, version),
       onChange: (object) => this.#tell(resource, object, (observer) => observer.onChange(object)),
       onDelete: (object) => this.#tell(resource, object, (observer) => observer.onDelete(object)),
       onError: (err) => logger.warn({ resource: resource.plural, err }, 'cannot watch the objects; trying again'),
@@ -99,12 +99,18 @@ export class SharedWatches {
     await watch.run(this.#stop.signal)
   }
 
-  #relisted(resource: KubeResource, namespace: string | undefined, objects: readonly KubeObject[]): void {
+  #relisted(
+    resource: KubeResource,
+    namespace: string | undefined,
+    objects: readonly KubeObject[],
+    resourceVersion: string,
+  ): void {
     const byMirror = Map.groupBy(objects, (object) => keyOfObject(resource, object))
     for (const [key, subscriptions] of this.#observers) {
       if (!key.startsWith(observerKey(resource, namespace, ''))) continue
       for (const subscription of subscriptions) {
-        subscription.observer.onList((byMirror.get(key) ?? []).filter((object) => isMeant(subscription, object)))
+        const meant = (byMirror.get(key) ?? []).filter((object) => isMeant(subscription, object))
+        subscription.observer.onList(meant, resourceVersion)
       }
     }
   }

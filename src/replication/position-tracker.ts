@@ -17,11 +17,11 @@ export class PositionTracker {
   /** Keys that events touched while the first anchor is still being looked for. */
   #touched: Set<string> | undefined
 
-  /** A position without an anchor waits for `offerAnchor`. */
+  /** A position of keys without an anchor waits for `offerAnchor`. */
   constructor(position: Position) {
     this.#position = position
     if (position.anchor) this.#remember(position.anchor)
-    else this.#touched = new Set()
+    else if (position.keyCount > 0) this.#touched = new Set()
   }
 
   get position(): Position {

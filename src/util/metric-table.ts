@@ -209,7 +209,7 @@ export const METRICS = {
   etcd_mirror_config_last_reload_successful: {
     type: 'gauge',
     labels: [],
-    help: '1 while the configuration files, as they were last read, are in use; 0 while an earlier configuration is.',
+    help: '1 while the configuration files, as they were last read, are in use; 0 while an earlier configuration is. The operator has none: 1.',
   },
   workqueue_depth: { type: 'gauge', labels: ['name'], help: 'Operator: keys that wait to be reconciled.' },
   workqueue_adds_total: { type: 'counter', labels: ['name'], help: 'Operator: keys that were added to the queue.' },

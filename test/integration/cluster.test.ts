@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type EtcdCluster, type Member, startCluster } from '../support/etcd-cluster.ts'
+import { openClient } from '../support/scripted-client.ts'
 import { makeTempDir } from '../support/temp-dir.ts'
 import { eventually } from '../support/wait.ts'
 
@@ -43,6 +44,13 @@ describe('EtcdCluster, on etcd 3.6,', () => {
     expect(await get(lagging, '--consistency=s')).toBe('before\n')
     cluster.network.heal()
     await eventuallyGets(lagging, 'after')
+  })
+
+  test('a client lists the members by their names', async () => {
+    using client = await openClient(cluster.endpoints)
+    const { members } = await client.unary('memberList', {}, { signal: new AbortController().signal })
+    const wanted = cluster.members.map(({ name }) => ({ name, isLearner: false }))
+    expect(members.toSorted((a, b) => a.name.localeCompare(b.name))).toEqual(wanted)
   })
 
   test('block swallows messages one way alone', async () => {

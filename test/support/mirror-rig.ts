@@ -123,8 +123,8 @@ export class MirrorRig implements AsyncDisposable {
   }
 
   /** An HTTP endpoint of the running mirror, such as `/readyz`. */
-  async get(path: string): Promise<{ status: number; type: string | null; body: string }> {
-    const response = await fetch(`http://${this.http}${path}`)
+  async get(path: string, headers = {}): Promise<{ status: number; type: string | null; body: string }> {
+    const response = await fetch(`http://${this.http}${path}`, { headers })
     return { status: response.status, type: response.headers.get('content-type'), body: await response.text() }
   }
 

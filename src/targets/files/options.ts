@@ -1,7 +1,7 @@
 import { isAbsolute, resolve } from 'node:path'
 import * as z from 'zod'
 import { durationField } from '../../mirror/options.ts'
-import { parseFileMode } from '../../util/file-mode.ts'
+import { FILE_MODE_FORMS, parseFileMode } from '../../util/file-mode.ts'
 import { type HookOptions, hooksSchema } from '../hooks/options.ts'
 import { type RenderOptions, renderListSchema } from '../render/options.ts'
 import { type RewriteOptions, rewriteSchema } from '../rewrite/options.ts'
@@ -107,11 +107,15 @@ function rootFault(root: string): string | undefined {
 }
 
 function modeField(required: number, fault: string) {
-  return z.string().transform((text, context) => {
-    const mode = parseFileMode(text)
-    if (mode !== undefined && (mode & required) === required) return mode
-    const message = mode === undefined ? 'must be an octal mode in quotes, "0000" to "0777"' : fault
-    context.issues.push({ code: 'custom', message, input: text })
-    return z.NEVER
-  })
+  const forms = `must be ${FILE_MODE_FORMS}`
+  return z
+    .string()
+    .max(4, forms)
+    .transform((text, context) => {
+      const mode = parseFileMode(text)
+      if (mode !== undefined && (mode & required) === required) return mode
+      const message = mode === undefined ? forms : fault
+      context.issues.push({ code: 'custom', message, input: text })
+      return z.NEVER
+    })
 }

@@ -79,7 +79,7 @@ export class AfterHook {
     const { failure } = this.#answer
     if (failure === undefined) return
     throw new EtcdMirrorError('HookFailed', `Cannot run the hook ${this.#hook.name}: ${failure}`, true, {
-      hint: 'What was published stays. The log has what the hook printed.',
+      hint: 'What was published stays. The log has what the hook printed. An init container whose sidecar has the same hooks wants --skip-after-hooks.',
     })
   }
 
@@ -94,14 +94,11 @@ export class AfterHook {
     let failures = 0
     try {
       for (;;) {
-        const seen = this.#changed.version
-        if (this.#pending === undefined) {
-          await this.#changed.wait(seen, signal)
-          continue
-        }
+        if (this.#pending === undefined) await this.#changed.wait(this.#changed.version, signal)
         if (failures === 0) await this.#context.clock.sleep(this.#hook.debounceMs, signal)
+        const seen = this.#changed.version
         const states = this.#states
-        const { pending } = this.#takePending()
+        const pending = this.#takePending()
         const failure = await this.#tell(pending, signal)
         if (failure === undefined) {
           this.#answers({ states, failure })
@@ -115,7 +112,8 @@ export class AfterHook {
         if (failures > this.#hook.retries) {
           failures = 0
           this.#answers({ states, failure })
-          await this.#changed.wait(this.#changed.version, signal)
+          // What was published while it ran gets tries of its own.
+          await this.#changed.wait(seen, signal)
         } else await this.#context.clock.sleep(backoff.nextMs(), signal)
       }
     } catch (error) {
@@ -129,11 +127,11 @@ export class AfterHook {
     this.#answered.notify()
   }
 
-  #takePending(): { readonly pending: Pending } {
+  #takePending(): Pending {
     const pending = this.#pending
     if (pending === undefined) throw new Error('nothing is pending')
     this.#pending = undefined
-    return { pending }
+    return pending
   }
 
   /** undefined = the hook heard of it; else why not. Throws the abort reason. */

@@ -151,11 +151,13 @@ export class KnownObjects {
     return !isSound
   }
 
-  /** Of a list that the watch had to begin anew with. */
-  sawAll(resource: KubeResource, objects: readonly KubeObject[]): boolean {
+  /** Of a list that the watch had to begin anew with. What was written after its version is not missing in it. */
+  sawAll(resource: KubeResource, objects: readonly KubeObject[], resourceVersion: string): boolean {
     const names = new Set(objects.map(({ metadata }) => metadata.name))
+    const version = BigInt(resourceVersion || 0)
     const gone = [...this.#objects.values()].filter(
-      (known) => known.resource === resource && !names.has(known.live.metadata.name),
+      ({ resource: own, live: { metadata } }) =>
+        own === resource && !names.has(metadata.name) && BigInt(metadata.resourceVersion ?? 0) <= version,
     )
     const seen = [
       ...objects.map((object) => this.saw(resource, object.metadata.name, object)),

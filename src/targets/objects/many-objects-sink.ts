@@ -192,7 +192,7 @@ export class ManyObjectsSink implements Sink {
       watched.push({
         query,
         resourceVersion,
-        onList: (objects) => this.#saw(known.sawAll(resource, objects)),
+        onList: (objects, version) => this.#saw(known.sawAll(resource, objects, version)),
         onChange: (object) => this.#saw(known.saw(resource, object.metadata.name, object)),
         onDelete: (object) => this.#saw(known.saw(resource, object.metadata.name, 'absent')),
       })

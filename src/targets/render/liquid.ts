@@ -71,7 +71,12 @@ export function templateFault(error: unknown): TemplateFault {
   }
   const name = cause instanceof Error ? cause.name : ''
   const message = cause instanceof Error ? (cause.message.split(', file:')[0]?.split(', line:')[0] ?? '') : ''
-  if (NAMES_TEMPLATE_ONLY.test(name) || /^undefined (filter|variable): |limit exceeded$/.test(message)) {
+  const isOfTemplate = error instanceof Error && NAMES_TEMPLATE_ONLY.test(error.name)
+  if (
+    isOfTemplate ||
+    NAMES_TEMPLATE_ONLY.test(name) ||
+    /^undefined (filter|variable): |limit exceeded$/.test(message)
+  ) {
     return { state: `${place}${message}`, hint: 'Correct the template.', key: undefined }
   }
   return {

@@ -1,4 +1,4 @@
-import { loadAll } from 'js-yaml'
+import { loadAll, YAMLException } from 'js-yaml'
 import type { Template } from 'liquidjs'
 import { decodeValue } from './decode-value.ts'
 import { KeyFault } from './key-fault.ts'
@@ -58,9 +58,10 @@ function seenOfGroup(key: ManifestKey, form: ValueForm): object {
 function documentsOf(text: string): readonly unknown[] {
   try {
     return text.trim() === '' ? [] : loadAll(text)
-  } catch {
+  } catch (error) {
     // The message quotes the text, which holds values.
-    throw new KeyFault('gives no YAML', 'Correct the template or the key.')
+    const place = error instanceof YAMLException && error.mark ? `: line ${error.mark.line + 1} of what it gives` : ''
+    throw new KeyFault(`gives no YAML${place}`, 'Correct the template or the key.')
   }
 }
 

@@ -76,13 +76,29 @@ describe('hooks of the command', () => {
     }
     expect(await withHook('exit 3')).toMatchObject({
       code: 8,
-      output: expect.stringContaining('Cannot run the hook tell: it ended with 3'),
+      output: expect.stringMatching(/Cannot run the hook tell: it ended with 3.*--skip-after-hooks/s),
     })
     await rig.expectCopy()
     expect(await withHook('sleep 1000')).toMatchObject({
       code: 8,
       output: expect.stringContaining('Cannot run the hook tell: it took longer than 0.3 s'),
     })
+  })
+
+  test('run --one-time --skip-after-hooks leaves hooks after the publish to a later run, and a veto is a veto', async () => {
+    await using directory = await makeTempDir('hooks')
+    const runs = join(directory.path, 'runs')
+    const tell = sh('tell', 'AfterPublish', `echo "$MIRROR_REVISION $MIRROR_FROM_REVISION" >> ${runs}`)
+    const check = sh('check', 'BeforePublish', 'test "$(cat a)" != bad')
+    await using rig = await MirrorRig.make(etcd, { prefix: '/skips/', files: { hooks: [check, tell] } })
+    await rig.writer.put('a', 'bad')
+    expect(await rig.runOnce(['--skip-after-hooks'])).toMatchObject({ code: 7 })
+    const revision = await rig.writer.put('a', 'x')
+    expect(await rig.runOnce(['--skip-after-hooks'])).toMatchObject({ code: 0 })
+    await rig.expectCopy()
+    expect(lines(runs)).toEqual([])
+    expect(await rig.runOnce()).toMatchObject({ code: 0 })
+    expect(lines(runs)).toEqual([`${revision} 0`])
   })
 
   test('a hook that fails after a publish shows in status, metrics and log, and what is published stays', async () => {

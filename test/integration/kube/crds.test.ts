@@ -60,6 +60,10 @@ describe.each(['1.34', '1.37'] as const)('crds/ on Kubernetes %s', (minor) => {
     ['objects by a ConfigMap', mirror({ target: { objects: { templateFrom: TEMPLATE } } })],
     ['files', mirror({ target: { files: { render: [{ tree: {} }] } } })],
     ['a connection', connection({ endpoints: ['https://a:1'], tls: { secretRef: { name: 's' } } })],
+    [
+      'timeouts',
+      connection({ dialTimeout: '1m30s', operationTimeout: '1.5h', keepaliveTime: 0, keepaliveTimeout: '.5s' }),
+    ],
     ['a password in plain text that is meant', connection({ insecureTransport: true, auth: AUTH })],
     ['a cluster connection', connection({ allow: ALLOW }, 'ClusterEtcdConnection')],
     ['a key', key({ key: '/a/b', value: 'c' })],
@@ -86,6 +90,17 @@ describe.each(['1.34', '1.37'] as const)('crds/ on Kubernetes %s', (minor) => {
     ['an empty rendering', mirror(configMap({ render: [{}] })), 'must hold exactly one of: tree, document'],
     ['a token', mirror(secret({ type: 'kubernetes.io/service-account-token' })), 'gives access to the cluster'],
     ['a percentage', mirror({ safety: { maxDeletePercent: 101 }, ...configMap({}) }), 'less than or equal to 100'],
+    ['a duration without a unit', mirror({ verifyEvery: '5', ...configMap({}) }), 'spec.verifyEvery: Invalid value'],
+    ['a number as a duration', mirror({ maxStaleness: 5, ...configMap({}) }), 'must be 0 or numbers with a unit'],
+    ['a size', mirror({ limits: { maxBytes: '1Xi' }, ...configMap({}) }), 'must be a whole number with an optional k'],
+    ['no size', mirror({ limits: { maxBytes: 0 }, ...configMap({}) }), 'spec.limits.maxBytes: Invalid value'],
+    ['a mode', mirror({ target: { files: { mode: '0999' } } }), 'must be an octal mode in quotes'],
+    ['a negative timeout', connection({ dialTimeout: '-1s' }), 'must be 0 or numbers with a unit'],
+    [
+      'a selector that would select everything',
+      connection({ allow: [{ ...ALLOW[0], namespaceSelector: NOT_IN_NOTHING }] }, 'ClusterEtcdConnection'),
+      'In and NotIn need values',
+    ],
     ['no endpoint', connection({ endpoints: [] }), 'should have at least 1 items'],
     ['a password in plain text', connection({ auth: AUTH }), 'would be sent in plain text'],
     ['tls and none', connection({ insecureTransport: true, tls: {} }), 'contradicts insecureTransport'],
@@ -126,7 +141,7 @@ describe.each(['1.34', '1.37'] as const)('crds/ on Kubernetes %s', (minor) => {
     expect(row?.split(/\s+/).slice(0, 4)).toEqual(['app.a', '/a/b', '2', '1'])
     expect(await api.kubectl(['get', 'ek', '--field-selector', 'spec.key=/a/b', '-o', 'name'])).toContain('app.a')
     expect((await api.kubectl(['get', 'em'])).split('\n')[0]?.split(/\s+/)).toEqual(
-      expect.arrayContaining(['READY', 'REASON', 'TARGET', 'REVISION', 'KEYS', 'AGE']),
+      expect.arrayContaining(['READY', 'REASON', 'TARGET', 'REVISION', 'KEYS', 'DEGRADED', 'AGE']),
     )
     for (const name of ['ec', 'cec', 'etcd-mirror']) await api.kubectl(['get', name])
   })
@@ -143,6 +158,7 @@ const ALLOW = [
     prefixes: ['/config/{namespace}/', ''],
   },
 ]
+const NOT_IN_NOTHING = { matchExpressions: [{ key: 'tier', operator: 'NotIn' }] }
 const FULL_MIRROR = {
   connectionRef: { kind: 'ClusterEtcdConnection', name: 'main' },
   maxStaleness: 0,

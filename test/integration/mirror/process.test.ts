@@ -106,9 +106,10 @@ describe.each(['3.4', '3.6'] as const)('the process, on etcd %s', (version) => {
       })
     rig.run()
     await expectProbes({ livez: 200, readyz: 503, startupz: 503, liveness: 500, readiness: 500 })
-    // The bundle knows no other types.
+    // The bundle knows only the types that it needs.
     expect((await rig.get('/livez')).type).toBe('text/plain; charset=utf-8')
     expect((await rig.get('/status')).type).toBe('application/json; charset=utf-8')
+    expect((await rig.get('/status', { accept: 'text/html' })).type).toBe('text/html; charset=utf-8')
     await proxy.accept()
     await rig.expectSettledCopy()
     await expectProbes({ livez: 200, readyz: 200, startupz: 200, liveness: 200, readiness: 200 })

@@ -71,7 +71,11 @@ test('two resources make a ConfigMap that follows etcd, and their status says so
   await rig.until(CONFIG_MAPS, namespace, 'app', (now) => expect(now?.data).toEqual({ 'db.host': 'two' }))
   await rig.until(ETCD_CONNECTIONS, namespace, 'main', (now) => {
     expect(conditionsOf(now)).toMatchObject({ Ready: 'True/Connected', Stalled: 'False/AsExpected' })
-    expect(now?.status).toMatchObject({ version: '3.6.16', clusterId: expect.stringMatching(/^[0-9a-f]+$/) })
+    expect(now?.status).toMatchObject({
+      version: '3.6.16',
+      clusterId: expect.stringMatching(/^[0-9a-f]+$/),
+      members: 1,
+    })
   })
   const table = await api.kubectl(['get', 'etcdmirrors', '-n', namespace])
   expect(table.split('\n')[1]?.split(/\s+/).slice(0, 4)).toEqual(['app', 'True', 'Published', 'configMap/app'])
@@ -209,14 +213,14 @@ test('nonsense that a server lets pass becomes a condition with its path and dis
   await put(good, 'a', '1')
   await rig.apply([
     connection(bad),
-    mirror(bad, { verifyEvery: 'soon', limits: { maxBytes: '1.5Gi' } }),
+    mirror(bad, { verifyEvery: '1ms', target: { configMap: { name: 'app', labels: { team: 'no label' } } } }),
     connection(good),
     mirror(good),
   ])
   const found = await untilReady(bad, 'False/InvalidSpec')
   const told = JSON.stringify(found?.status)
-  expect(told).toContain('spec.verifyEvery: must be 0 or numbers with a unit')
-  expect(told).toContain('spec.limits.maxBytes: ')
+  expect(told).toContain('spec.verifyEvery: must be 0 or at least ')
+  expect(told).toContain('spec.target.configMap.labels.team: ')
   await rig.apply([mirror(bad, { target: { objects: { template: '{% if %}' } } }, 'broken')])
   const broken = await untilReady(bad, 'False/InvalidSpec', 'broken')
   expect(JSON.stringify(broken?.status)).toContain('spec.target.objects.template: line 1: ')

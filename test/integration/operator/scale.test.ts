@@ -123,8 +123,8 @@ test(
     const kinds: readonly ((name: string) => object)[] = [
       () => ({ connectionRef: { name: 'none' } }),
       () => ({ connectionRef: { kind: 'ClusterEtcdConnection', name: 'none' } }),
-      () => ({ verifyEvery: 'soon' }),
-      () => ({ limits: { maxBytes: '1.5Gi', maxValueBytes: 'many' } }),
+      () => ({ verifyEvery: '1ms' }),
+      (name) => ({ target: { configMap: { name, labels: { team: 'no label' } } } }),
       () => ({ target: { objects: { template: '{{ none' } } }),
       () => ({
         keys: { include: ['a'.repeat(1000), 'b'.repeat(1000), 'c'.repeat(1000), 'd'.repeat(1000), 'e'.repeat(97)] },

@@ -37,6 +37,9 @@ test('validate and rewrite: a document that does not fit its schema is held, and
   await rig.writeConfig('app.schema.yaml', 'properties: [\n')
   await eventually(async () => expect(await rig.metric('etcd_mirror_config_last_reload_successful')).toBe(0))
   expect(await rig.check()).toMatchObject({ code: 2, output: expect.stringContaining('is neither JSON nor YAML') })
+  await rig.writeConfig('app.schema.yaml', '$ref: "#/$defs/port"\n')
+  const unresolved = expect.stringMatching(/app\.schema\.yaml: refers to #\/\$defs\/port, which is not in it/)
+  expect(await rig.check()).toMatchObject({ code: 2, output: unresolved })
 })
 
 test('validate by a command: it runs in the staged tree and vetoes what it refuses, and the last good copy stays', async () => {

@@ -49,6 +49,7 @@ const DEFAULTS = {
   logFormat: 'json',
   dryRun: false,
   oneTime: false,
+  skipAfterHooks: false,
   timeoutMs: undefined,
   shutdownGraceMs: 10_000,
   allowKinds: [],
@@ -61,13 +62,13 @@ describe('runProgram flags', () => {
   })
 
   test('check has no flags of run alone', async () => {
-    const { dryRun, oneTime, timeoutMs, shutdownGraceMs, ...shared } = DEFAULTS
+    const { dryRun, oneTime, skipAfterHooks, timeoutMs, shutdownGraceMs, ...shared } = DEFAULTS
     expect((await runWith('check')).flags).toEqual(shared)
   })
 
   test('every flag is taken over', async () => {
     const args =
-      'run --config c --etcd-config e --config-dir d --http-bind :1 --log-level debug --log-format text --dry-run --one-time --timeout 1m30s --shutdown-grace=0 --allow-kinds v1/ConfigMap,example.com/v1beta1/Thing'
+      'run --config c --etcd-config e --config-dir d --http-bind :1 --log-level debug --log-format text --dry-run --one-time --skip-after-hooks --timeout 1m30s --shutdown-grace=0 --allow-kinds v1/ConfigMap,example.com/v1beta1/Thing'
     expect((await runWith(args)).flags).toEqual({
       config: 'c',
       etcdConfig: 'e',
@@ -77,6 +78,7 @@ describe('runProgram flags', () => {
       logFormat: 'text',
       dryRun: true,
       oneTime: true,
+      skipAfterHooks: true,
       timeoutMs: 90_000,
       shutdownGraceMs: 0,
       allowKinds: [
@@ -95,6 +97,7 @@ describe('runProgram flags', () => {
     ETCD_MIRROR_LOG_LEVEL: 'warn',
     ETCD_MIRROR_LOG_FORMAT: 'text',
     ETCD_MIRROR_ONE_TIME: 'true',
+    ETCD_MIRROR_SKIP_AFTER_HOOKS: 'true',
     ETCD_MIRROR_TIMEOUT: '2s',
     ETCD_MIRROR_SHUTDOWN_GRACE: '3s',
     ETCD_MIRROR_ALLOW_KINDS: 'v1/Secret',
@@ -112,6 +115,7 @@ describe('runProgram flags', () => {
       logFormat: 'text',
       dryRun: false,
       oneTime: true,
+      skipAfterHooks: true,
       timeoutMs: 2000,
       shutdownGraceMs: 3000,
       allowKinds: [{ group: '', version: 'v1', kind: 'Secret' }],
@@ -178,6 +182,7 @@ describe('runProgram usage errors', () => {
     ],
     ['run --shutdown-grace -5s', {}, "option '--shutdown-grace <duration>' argument '-5s' is invalid: it must"],
     ['run --timeout 5s', {}, '--timeout (ETCD_MIRROR_TIMEOUT) needs --one-time'],
+    ['run --skip-after-hooks', {}, '--skip-after-hooks (ETCD_MIRROR_SKIP_AFTER_HOOKS) needs --one-time'],
     ['run --log-level loud', {}, "option '--log-level <level>' argument 'loud' is invalid. Allowed choices are debug,"],
     [
       'run',
@@ -207,6 +212,12 @@ describe('runProgram usage errors', () => {
     expect([help.code, help.stderr]).toEqual([0, ''])
     expect(help.stdout).toContain('--shutdown-grace <duration>')
     expect(help.stdout).toContain('default: 10s')
+  })
+
+  test('--help shows every command and examples', async () => {
+    const { stdout } = await runWith('--help')
+    for (const name of Object.keys(COMMANDS)) expect(stdout).toMatch(new RegExp(`\\n  ${name} `))
+    expect(stdout).toMatch(/\nExamples:\n {2}etcd-mirror check --config-dir \. /)
   })
 
   test.each(Object.entries(COMMANDS))('%s --help shows every example and exit code', async (name, definition) => {
@@ -272,6 +283,18 @@ describe('runProgram exit codes', () => {
     const outcome = await runWith('run', {}, failing(error))
     expect(outcome.code).toBe(code)
     expect(outcome.stderr).toMatch(/^(etcd-mirror: )?Cannot do it: no \(do that\)\n$/)
+  })
+
+  test('a ConfigError tells the warnings too: a misspelt key may explain the problem', async () => {
+    const place = { file: 'etcd.conf', line: 1, column: 1, path: 'endpoint' }
+    const warnings = [{ ...place, message: 'unknown key, did you mean "endpoints"?' }]
+    const error = new ConfigError(
+      [{ file: 'etcd.conf', line: 2, column: 15, path: 'dial-timeout', message: 'bad' }],
+      warnings,
+    )
+    expect((await runWith('check', {}, failing(error))).stderr).toBe(
+      'etcd.conf:2:15: dial-timeout: bad\nwarning: etcd.conf:1:1: endpoint: unknown key, did you mean "endpoints"?\n',
+    )
   })
 
   test('a ConfigError is one line a problem, each beginning with its place', async () => {

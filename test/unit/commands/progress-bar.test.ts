@@ -15,11 +15,24 @@ test('ProgressBar draws how far the snapshot is, lets the log through above it, 
   const output = recorded(true)
   {
     using bar = new ProgressBar(output, true)
-    bar.follow(() => [mirrorStatus(), snapshotting])
+    let status = snapshotting
+    bar.follow(() => [mirrorStatus(), status])
     await eventually(() => expect(output.text()).toContain('500 of 1000 keys  app'))
     bar.write('a line\n')
     const bar50 = `[${'#'.repeat(15)}${'.'.repeat(15)}] 50 %  500 of 1000 keys  app`
     expect(output.text().endsWith(`${ERASED}a line\n${bar50}`)).toBe(true)
+    status = mirrorStatus()
+    bar.write('published\n')
+    expect(output.text().endsWith(`${ERASED}published\n`)).toBe(true)
+  }
+})
+
+test('ProgressBar that is disposed of takes its bar away', async () => {
+  const output = recorded(true)
+  {
+    using bar = new ProgressBar(output, true)
+    bar.follow(() => [snapshotting])
+    await eventually(() => expect(output.text()).toContain('500 of 1000 keys  app'))
   }
   expect(output.text().endsWith(ERASED)).toBe(true)
 })

@@ -12,6 +12,7 @@ const FLAGS: RunFlags = {
   warnings: [],
   dryRun: false,
   oneTime: false,
+  skipAfterHooks: false,
   timeoutMs: undefined,
   shutdownGraceMs: 1000,
   allowKinds: [],

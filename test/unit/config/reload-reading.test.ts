@@ -31,6 +31,19 @@ function configOf(attempt: ConfigAttempt) {
 }
 
 describe('readConfig', () => {
+  test('a broken configuration keeps its warnings beside the problems', async () => {
+    const conf = 'endpoint: [a:2379]\ndial-timeout: soon\n'
+    await using directory = await ConfigDir.create({ 'mirror.yaml': ONE_MIRROR, 'etcd.conf': conf })
+    const attempt = await read(directory)
+    expect(attempt).toMatchObject({
+      ok: false,
+      error: {
+        problems: [{ path: 'dial-timeout' }],
+        warnings: [{ path: 'endpoint', message: 'unknown key, did you mean "endpoints"?' }],
+      },
+    })
+  })
+
   test('has another digest exactly when the content of a file that counts is another one', async () => {
     const conf = 'endpoints: ["https://a:2379"]\nca-file: CA\nusername: u\npassword-file: PASSWORD\n'
     await using directory = await ConfigDir.create({

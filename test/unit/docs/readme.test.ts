@@ -176,7 +176,7 @@ test('the pages name only reasons and results of metrics that stand in the table
 
 test('the pages name only flags that exist', () => {
   const ours = Object.values(FLAGS).map(({ usage }) => usage.split(' ')[0])
-  const others = ['--exit', '--prefix', '--from-file', '--client-cert-auth']
+  const others = ['--exit', '--prefix', '--from-file', '--client-cert-auth', '--for']
   for (const path of ['README.md', 'docs/failure-modes.md', 'docs/running.md']) {
     const named = [...Page.read(path).text.matchAll(/(?<![\w-])--[a-z][a-z-]+/g)].map(([flag]) => flag)
     expect(

@@ -502,6 +502,20 @@ test('EtcdClient.open names the TLS file that it cannot read', async () => {
   })
 })
 
+test.each(['', 'no PEM', '-----BEGIN PRIVATE KEY-----'])(
+  'authorities without a certificate are refused: %j',
+  async (text) => {
+    await using directory = await makeTempDir('ca')
+    const caFile = join(directory.path, 'ca.pem')
+    await writeFile(caFile, text)
+    const tls = { insecureSkipVerify: false, certFile: undefined, keyFile: undefined, serverName: undefined }
+    await expect(openClient('127.0.0.1:1', { tls: { ...tls, caFile } })).rejects.toMatchObject({
+      code: 'TlsRefused',
+      message: 'Cannot load the TLS certificates: the authorities hold no certificate',
+    })
+  },
+)
+
 test('a large revision in an answer is refused, not rounded', async () => {
   const header = { revision: Long.fromBigInt(2n ** 53n) }
   const server = await scripted((call) => call.reply(pb.RangeResponse.encode({ header }).finish()))

@@ -213,6 +213,14 @@ describe('responses', () => {
       isLearner: true,
       errors: ['NOSPACE'],
     })
+    const members = [{ ID: Long.fromBigInt(HUGE_ID, true), name: 'one', isLearner: true }, {}]
+    expect(UNARY_CODECS.memberList.decode(received(pb.MemberListResponse.encode({ header, members })))).toEqual({
+      header: expectedHeader,
+      members: [
+        { name: 'one', isLearner: true },
+        { name: '', isLearner: false },
+      ],
+    })
     expect(UNARY_CODECS.authenticate.decode(received(pb.AuthenticateResponse.encode({ token: 't' })))).toEqual({
       token: 't',
     })

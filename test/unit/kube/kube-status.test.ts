@@ -43,6 +43,8 @@ describe('errorOfAnswer', () => {
     expect([right.code, right.hint]).toEqual(['KubeDenied', expect.stringContaining('Grant the service account')])
     const going = forbidden('configmaps "app" is forbidden: unable to create new content in namespace a')
     expect([going.code, going.hint]).toEqual(['KubeDenied', undefined])
+    // Who reads it may have a service account of either.
+    for (const page of ['docs/kubernetes-targets.md', 'docs/operator.md']) expect(right.hint).toContain(page)
     for (const rule of [
       'admission webhook "policy.example" denied the request',
       "ValidatingAdmissionPolicy 'strong' with binding 'all' denied request",

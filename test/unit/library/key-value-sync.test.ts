@@ -34,3 +34,9 @@ test('TestDeleteNonExisting: KeyValueSync does not tell of the delete of a key t
   }
   expect(seen).toEqual(['resync 1', 'put 3', 'delete 4', 'resync 1'])
 })
+
+test('KeyValueSync: a resync of a subscription that has ended is refused, and does not wait for ever', async () => {
+  const subscription = scripted([]).subscribe('test', [''])
+  for await (const _ of subscription) break
+  await expect(subscription.requestResync()).rejects.toMatchObject({ code: 'Closed' })
+})

@@ -58,5 +58,5 @@ describe('PendingChanges', () => {
 function bytesOf(pending: PendingChanges): number {
   const changes = pending.take()
   pending.putBack(changes)
-  return changes.reduce((sum, each) => sum + each.key.length + (each.type === 'put' ? each.value.length : 0), 0)
+  return changes.reduce((sum, each) => sum + 400 + each.key.length + (each.type === 'put' ? each.value.length : 0), 0)
 }

@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest'
+import { AuthError } from '../../../src/etcd/auth-error.ts'
 import type { MirrorFailure, MirrorStatus } from '../../../src/mirror/mirror-status.ts'
 import { sameConditions, sameMessages, toConditions } from '../../../src/operator/conditions.ts'
+import { connectionFindings } from '../../../src/operator/connection-findings.ts'
 import { mirrorFindings } from '../../../src/operator/mirror-findings.ts'
+import type { SharedConnection } from '../../../src/operator/shared-connection.ts'
 
 const NONE = { count: 0, examples: [] }
 
@@ -111,6 +114,19 @@ describe('mirrorFindings', () => {
       'Cannot EmptyRefused. Do it',
     )
   })
+})
+
+test('Ready and SourceConnected say what to do', () => {
+  const { Ready, SourceConnected } = mirrorFindings(
+    running({ published: false, sourceConnected: false, error: 'PermissionDenied' }),
+  )
+  expect([Ready.message, SourceConnected.message]).toEqual(Array(2).fill('Cannot PermissionDenied. Do it'))
+  const denied = new AuthError('AuthenticationFailed', 'Cannot log in', { hint: 'Correct it' })
+  const shared = {} as SharedConnection
+  const connection = connectionFindings({ shared, fault: undefined }, denied)
+  expect([connection.Ready.message, connection.SourceConnected.message]).toEqual(
+    Array(2).fill('Cannot log in. Correct it'),
+  )
 })
 
 describe('toConditions', () => {

@@ -59,6 +59,14 @@ describe('PositionTracker', () => {
     )
   })
 
+  test('waits for no anchor where there were no keys: what events touch would be remembered for ever', () => {
+    const store = new ModelStore()
+    const tracker = new PositionTracker(positionOf(store))
+    const [foreign] = storeAfter([{ a: '1' }]).state
+    tracker.offerAnchor(foreign && anchorOf(foreign))
+    expect(tracker.position.anchor).toBeUndefined()
+  })
+
   test('falls back to an older live put when the newest is deleted', () => {
     const store = new ModelStore()
     const tracker = new PositionTracker(positionOf(store))

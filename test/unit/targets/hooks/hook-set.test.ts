@@ -239,6 +239,19 @@ describe('AfterPublish', () => {
     await eventually(() => expect(lines('runs')).toEqual(['0 5', '0 6']))
   })
 
+  test('what is published during its last try gets tries of its own', async () => {
+    const { directory, out, lines } = place()
+    const script = `echo "$MIRROR_REVISION" >> ${out('runs')}; while [ -e ${out('wait')} ]; do sleep 0.01; done; [ "$MIRROR_REVISION" != 5 ]`
+    const sink = hookedSink(directory, [sh('reload', 'AfterPublish', script, { retries: 0 })])
+    writeFileSync(out('wait'), '')
+    await restore(sink, { a: '1' }, 5)
+    await eventually(() => expect(lines('runs')).toEqual(['5']))
+    await apply(sink, { a: '2' }, 6)
+    unlinkSync(out('wait'))
+    await eventually(() => expect(lines('runs')).toEqual(['5', '6']))
+    await sink.told?.({ signal: new AbortController().signal })
+  })
+
   test('what it did not hear of before the end is told after the next start, what it heard of is not', async () => {
     const { directory, out, lines } = place()
     const script = `[ -e ${out('stuck')} ] && sleep 1000; echo "$MIRROR_FROM_REVISION $MIRROR_REVISION" >> ${out('runs')}`

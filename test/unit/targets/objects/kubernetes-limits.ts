@@ -11,10 +11,6 @@ export const isObjectName = (name: string) => name.length <= 253 && SUBDOMAIN.te
 export const isDataKey = (name: string) =>
   name.length <= 253 && /^[-._a-zA-Z0-9]+$/.test(name) && name !== '.' && !name.startsWith('..')
 
-/** Values of labels. */
-export const isLabelValue = (value: string) =>
-  value.length <= 63 && /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/.test(value)
-
 /** Names of mirrors: DNS labels. */
 export const anyMirrorName = fc
   .stringMatching(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/)

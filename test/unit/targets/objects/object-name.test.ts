@@ -1,8 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { labelValue } from '../../../../src/targets/objects/label-value.ts'
 import { objectName } from '../../../../src/targets/objects/object-name.ts'
-import { anyKey, anyMirrorName, anyNearMiss, isLabelValue, isObjectName } from './kubernetes-limits.ts'
+import { anyKey, anyMirrorName, anyNearMiss, isObjectName } from './kubernetes-limits.ts'
 
 const nameOf = (key: string) => objectName('app', Buffer.from(key))
 
@@ -45,27 +44,6 @@ describe('objectName', () => {
         const mirrorB = keyA.length % 2 === 0 ? mirrorA : other
         const isSame = mirrorA === mirrorB && keyA.equals(keyB)
         expect(objectName(mirrorA, keyA) === objectName(mirrorB, keyB)).toBe(isSame)
-      }),
-      { numRuns: 2000 },
-    )
-  })
-})
-
-describe('labelValue', () => {
-  test('leaves what may be a value as it is', () => {
-    for (const text of ['', 'a', 'A_b.c-d', 'x'.repeat(63)]) expect(labelValue(text)).toBe(text)
-  })
-
-  test('makes a valid value of at most 63 characters of any text, another one for every other text', () => {
-    const anyText = fc.oneof(
-      anyKey.map((key) => key.toString('utf8')),
-      fc.string(),
-    )
-    fc.assert(
-      fc.property(anyText, anyText, (a, b) => {
-        expect(labelValue(a)).toSatisfy(isLabelValue)
-        expect(labelValue(a) === labelValue(b)).toBe(a === b)
-        expect(labelValue(labelValue(a)) === labelValue(a)).toBe(labelValue(a) === a)
       }),
       { numRuns: 2000 },
     )

@@ -49,7 +49,7 @@ test('RenderPool gives manifests as JSON, and a document as it is made without p
 })
 
 test.each([
-  ['no YAML', manifests('{{ value }}: {', 'hunter2'), 'gives no YAML'],
+  ['no YAML', manifests('a: 1\n{{ value }}: {', 'hunter2'), 'gives no YAML: line 2 of what it gives'],
   ['a value that is no YAML', manifests('x', 'hunter2: {', 'Yaml'), 'is not YAML'],
   ['no template', manifests('\n{{ x'), 'line 2: '],
   ['a value that is a bomb', manifests('x', BOMB, 'Yaml'), 'is nested too deep or too large'],
