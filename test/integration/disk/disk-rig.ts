@@ -79,14 +79,11 @@ export class DiskRig implements AsyncDisposable {
 
   /** Resolves once the mirror has failed `times` times for that reason and says so; it stays alive. */
   async failing(reason: string, { times = 3 } = {}): Promise<void> {
-    await eventually(
-      async () => {
-        const { lastError } = await this.rig.status()
-        expect(lastError?.reason).toBe(reason)
-        expect(await this.rig.metric('etcd_mirror_sync_total', { result: 'error' })).toBeGreaterThanOrEqual(times)
-      },
-      { timeoutMs: 40_000 },
-    )
+    await eventually(async () => {
+      const { lastError } = await this.rig.status()
+      expect(lastError?.reason).toBe(reason)
+      expect(await this.rig.metric('etcd_mirror_sync_total', { result: 'error' })).toBeGreaterThanOrEqual(times)
+    })
     expect((await this.rig.get('/livez')).status).toBe(200)
   }
 
@@ -102,7 +99,7 @@ export class DiskRig implements AsyncDisposable {
   /** Resolves once nothing is wrong any more and the files are what etcd holds. */
   async healed(): Promise<void> {
     const { rig } = this
-    const status = await rig.settled({ timeoutMs: 40_000 })
+    const status = await rig.settled()
     expect(status.lastError).toBeNull()
     expect(await this.readiness()).toBe(200)
     const { log } = rig.writer

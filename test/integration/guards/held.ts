@@ -6,14 +6,11 @@ import { eventually } from '../../support/wait.ts'
 
 /** Resolves with the status once a guard holds the copy for that reason, and status, metrics and log agree on it. */
 export async function heldFor(rig: MirrorRig, mirror: MirrorProcess, reason: string): Promise<MirrorDocument> {
-  const status = await eventually(
-    async () => {
-      const found = await rig.status()
-      expect(found, mirror.output.slice(-2000)).toMatchObject({ phase: 'Held', lastError: { reason } })
-      return found
-    },
-    { timeoutMs: 30_000 },
-  )
+  const status = await eventually(async () => {
+    const found = await rig.status()
+    expect(found, mirror.output.slice(-2000)).toMatchObject({ phase: 'Held', lastError: { reason } })
+    return found
+  })
   expect(await rig.metric('etcd_mirror_held')).toBe(1)
   const [line] = holdLines(mirror, reason)
   expect(line).toMatchObject({

@@ -54,9 +54,7 @@ describe('startup.seedFrom', () => {
     await eventually(async () => expect((await rig.status()).seeded).toBe(true))
     expect(rig.tree().name).toBe('0')
     await etcd.restart()
-    await eventually(async () => expect(await rig.status()).toMatchObject({ seeded: false, lastError: null }), {
-      timeoutMs: 30_000,
-    })
+    await eventually(async () => expect(await rig.status()).toMatchObject({ seeded: false, lastError: null }))
     expect(rig.tree()).toMatchObject({ files: new Map() })
     expect(rig.tree().revision).toBeGreaterThan(0)
     expect(await rig.metric('etcd_mirror_sync_total', { result: 'success' })).toBe(1)
@@ -73,9 +71,8 @@ describe('startup.seedFrom', () => {
     await configure(rig, { keys: { exclude: ['b'] } })
     rig.run()
     const unavailable = { method: 'range', result: 'Unavailable' }
-    await eventually(
-      async () => expect(await rig.metric('etcd_mirror_etcd_requests_total', unavailable)).toBeGreaterThan(3),
-      { timeoutMs: 30_000 },
+    await eventually(async () =>
+      expect(await rig.metric('etcd_mirror_etcd_requests_total', unavailable)).toBeGreaterThan(3),
     )
     expect(await rig.status()).toMatchObject({ seeded: false, published: true, lastError: { reason: 'Unavailable' } })
     expect(rig.tree().files.get('a')?.toString()).toBe('real')
@@ -87,13 +84,11 @@ describe('startup.seedFrom', () => {
     await etcd.kill()
     const mirror = rig.run()
     const failing = (message: string) =>
-      eventually(
-        async () =>
-          expect((await rig.status()).lastError).toMatchObject({
-            reason: 'SeedUnusable',
-            message: expect.stringContaining(message),
-          }),
-        { timeoutMs: 30_000 },
+      eventually(async () =>
+        expect((await rig.status()).lastError).toMatchObject({
+          reason: 'SeedUnusable',
+          message: expect.stringContaining(message),
+        }),
       )
     await failing('it cannot be read (ENOENT)')
     expect((await rig.get('/readyz')).body).toContain('nothing published: SeedUnusable')
@@ -107,7 +102,7 @@ describe('startup.seedFrom', () => {
     await failing('one of its files is larger')
     writeFileSync(join(rig.directory, 'seed/a'), 'small')
     rig.acceptSurroundings()
-    await eventually(async () => expect(await rig.status()).toMatchObject({ seeded: true }), { timeoutMs: 30_000 })
+    await eventually(async () => expect(await rig.status()).toMatchObject({ seeded: true }))
     expect((await rig.status()).lastError?.reason).toBe('Unavailable')
     await second.kill()
     expect((await rig.runOnce()).code).toBe(0)
@@ -124,7 +119,7 @@ describe('startup.seedFrom', () => {
     await eventually(async () => expect((await rig.status()).seeded).toBe(true))
     expect([...rig.tree().files.keys()]).toEqual(['a'])
     await rig.writer.delete('key0000')
-    await eventually(async () => expect((await rig.status()).seeded).toBe(false), { timeoutMs: 30_000 })
+    await eventually(async () => expect((await rig.status()).seeded).toBe(false))
     expect(rig.tree().files.size).toBe(3)
   })
 })

@@ -142,7 +142,7 @@ describe('a kube-apiserver that comes and goes', () => {
       return await client.apply(named(name), configMap(name, { value }), { signal, fieldManager, expected })
     }
     const first = await write('a', '1')
-    await eventually(() => expect(seen.get('a')).toEqual({ value: '1' }), { timeoutMs: 30_000 })
+    await eventually(() => expect(seen.get('a')).toEqual({ value: '1' }))
     await api.kill()
     await api.restart()
     await write('b', '1')

@@ -23,9 +23,9 @@ describe.each(['3.4', '3.6'] as const)('a user of etcd %s', (version) => {
       await etcd.etcdctl(['put', `/app/${name}`], { input: value, env: rootEnv })
     }
     const expectFile = (name: string, value: string) =>
-      eventually(() => expect(rig.tree().files.get(name)?.toString()).toBe(value), { timeoutMs: 20_000 })
+      eventually(() => expect(rig.tree().files.get(name)?.toString()).toBe(value))
     const expectReason = (reason: string) =>
-      eventually(async () => expect((await rig.status()).lastError?.reason).toBe(reason), { timeoutMs: 20_000 })
+      eventually(async () => expect((await rig.status()).lastError?.reason).toBe(reason))
     return { rig, rootEnv, put, expectFile, expectReason, password }
   }
 

@@ -188,14 +188,11 @@ describe.each(['3.4', '3.6'] as const)('run mirrors from etcd %s', (version) => 
     rig.run()
     await rig.settled()
     expect(rig.tree().files.get('leased')).toEqual(Buffer.from('short'))
-    const tree = await eventually(
-      () => {
-        const now = rig.tree()
-        expect([...now.files.keys()]).toEqual(['stays'])
-        return now
-      },
-      { timeoutMs: 20_000 },
-    )
+    const tree = await eventually(() => {
+      const now = rig.tree()
+      expect([...now.files.keys()]).toEqual(['stays'])
+      return now
+    })
     expect(tree.emptyDirectories).toEqual([])
     expect(differences(entriesOf(tree, rig.prefix), await rig.readEtcd(tree.revision))).toEqual([])
     const before = rig.writer.log.stateAt(tree.revision - 1)

@@ -122,7 +122,7 @@ describe('a store that is restored', () => {
     while ((await rig.writer.head()) <= head) await etcd.etcdctl(['put', '/other/key', 'x'])
     proxy.limit(Number.POSITIVE_INFINITY)
     await proxy.accept()
-    await eventually(async () => expect((await rig.status()).published).toBe(true), { timeoutMs: 30_000 })
+    await eventually(async () => expect((await rig.status()).published).toBe(true))
     await rig.expectSettledCopy()
     expect(await watcher.faults(rig.writer.log, rig.prefix)).toEqual([])
   })
@@ -154,10 +154,9 @@ describe('authentication', () => {
     const conf = { username: reader.user, 'password-file': password, 'insecure-transport': true }
     const { rootEnv } = await enableAuth(etcd, reader)
     const put = (value: string) => etcd.etcdctl(['put', '/app/key', value], { env: rootEnv })
-    const shows = (value: string) =>
-      eventually(() => expect(rig.tree().files.get('key')?.toString()).toBe(value), { timeoutMs: 30_000 })
+    const shows = (value: string) => eventually(() => expect(rig.tree().files.get('key')?.toString()).toBe(value))
     const fails = (reason: string) =>
-      eventually(async () => expect((await rig.status()).lastError?.reason).toBe(reason), { timeoutMs: 30_000 })
+      eventually(async () => expect((await rig.status()).lastError?.reason).toBe(reason))
     return { conf, rootEnv, put, shows, fails }
   }
 
@@ -230,12 +229,12 @@ test('a server certificate that expires: the copy stays and says why, and a new 
   await equip(tls.expired)
   await etcd.restart()
   await put('hidden')
-  await eventually(async () => expect((await rig.status()).lastError?.reason).toBe('TlsRefused'), { timeoutMs: 30_000 })
+  await eventually(async () => expect((await rig.status()).lastError?.reason).toBe('TlsRefused'))
   expect((await rig.get('/readyz')).status).toBe(200)
   await shows('before')
   await equip(tls.server)
   await etcd.restart()
-  await eventually(() => shows('hidden'), { timeoutMs: 30_000 })
+  await eventually(() => shows('hidden'))
 })
 
 test('the process is stopped for a while and etcd compacts meanwhile: it catches up when it goes on', async () => {

@@ -284,7 +284,7 @@ test('a deleted mirror is forgotten; its object is left to its owner reference',
   await untilReady(namespace, 'True/Published')
   await api.kubectl(['-n', namespace, 'delete', 'etcdmirror', 'app'])
   const series = `etcd_mirror_ready{mirror="${namespace}/app"}`
-  await eventually(async () => expect(await operator.metric(series)).toBeUndefined(), { timeoutMs: 30_000 })
+  await eventually(async () => expect(await operator.metric(series)).toBeUndefined())
   await put(namespace, 'a', '2')
   expect((await rig.get(CONFIG_MAPS, namespace, 'app'))?.metadata.ownerReferences).toHaveLength(1)
 })

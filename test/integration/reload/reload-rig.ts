@@ -77,15 +77,12 @@ export class ReloadRig implements AsyncDisposable {
   }
 
   async ready(): Promise<void> {
-    await eventually(
-      async () => {
-        const { status, body } = await this.get('/readyz?verbose')
-        const { mirrors } = await this.status()
-        if (status === 200 && mirrors.every(({ phase }) => phase === 'Following')) return
-        throw new Error(`Not ready: ${body}\n${this.process.output.slice(-2000)}`)
-      },
-      { timeoutMs: 30_000 },
-    )
+    await eventually(async () => {
+      const { status, body } = await this.get('/readyz?verbose')
+      const { mirrors } = await this.status()
+      if (status === 200 && mirrors.every(({ phase }) => phase === 'Following')) return
+      throw new Error(`Not ready: ${body}\n${this.process.output.slice(-2000)}`)
+    })
   }
 
   async get(path: string): Promise<{ status: number; body: string }> {
@@ -127,13 +124,10 @@ export class ReloadRig implements AsyncDisposable {
 
   /** Resolves once a file of a published copy holds this. */
   async shows(mirror: string, file: string, value: string): Promise<void> {
-    await eventually(
-      async () => {
-        const content = await readFile(join(this.root(mirror), 'current', file), 'utf8')
-        if (content !== value) throw new Error(`${mirror}: ${file} holds ${JSON.stringify(content)}`)
-      },
-      { timeoutMs: 30_000 },
-    )
+    await eventually(async () => {
+      const content = await readFile(join(this.root(mirror), 'current', file), 'utf8')
+      if (content !== value) throw new Error(`${mirror}: ${file} holds ${JSON.stringify(content)}`)
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -32,7 +32,7 @@ test('validate and rewrite: a document that does not fit its schema is held, and
   expect(mirror.output).not.toContain('987654')
 
   await rig.writeConfig('app.schema.yaml', 'properties: { port: { maximum: 1000000 } }\n')
-  await eventually(() => expect(published()).toEqual({ port: 987_654 }), { timeoutMs: 30_000 })
+  await eventually(() => expect(published()).toEqual({ port: 987_654 }))
 
   await rig.writeConfig('app.schema.yaml', 'properties: [\n')
   await eventually(async () => expect(await rig.metric('etcd_mirror_config_last_reload_successful')).toBe(0))

@@ -18,7 +18,7 @@ async function start(version: string, mirror: Readonly<Record<string, unknown>> 
   etcd.commit({ '/app/c': 'one' })
   const rig = await MirrorRig.make(etcd, { mirror })
   rig.run()
-  await eventually(async () => expect((await rig.status()).sourceConnected).toBe(true), { timeoutMs: 30_000 })
+  await eventually(async () => expect((await rig.status()).sourceConnected).toBe(true))
   await expectTruth(rig, etcd)
   await eventually(() => expect(etcd.streams).toHaveLength(1))
   const watcher = new TreeWatcher(rig.root)
@@ -46,9 +46,7 @@ function hold(etcd: ScriptedEtcd): void {
 }
 
 const expectTruth = (rig: MirrorRig, etcd: ScriptedEtcd) =>
-  eventually(() => expect(differences(entriesOf(rig.tree(), rig.prefix), etcd.log.state)).toEqual([]), {
-    timeoutMs: 30_000,
-  })
+  eventually(() => expect(differences(entriesOf(rig.tree(), rig.prefix), etcd.log.state)).toEqual([]))
 
 describe('the mirror ends equal to the truth when etcd', () => {
   test('answers a request for progress before older events (before 3.4.25, 3.5.8)', async () => {
@@ -182,7 +180,7 @@ describe('the mirror ends equal to the truth when etcd', () => {
     }
     etcd.commit({ '/app/a': 'late' })
     // Some three doubts: a check asks four times.
-    await eventually(() => expect(etcd.progressRequests).toBeGreaterThan(14), { timeoutMs: 30_000 })
+    await eventually(() => expect(etcd.progressRequests).toBeGreaterThan(14))
     const [stream] = etcd.streams
     stream?.send({ revision: etcd.head, events: late })
     await setup.expectSound()
@@ -200,7 +198,7 @@ describe('the mirror ends equal to the truth when etcd', () => {
     etcd.log.record(5, [['/app/a', undefined]])
     etcd.commit({ '/app/a': 'forked' })
     for (let index = 0; index < 5; index++) etcd.commit({ '/other/c': 'x' })
-    await eventually(async () => expect((await rig.status()).epoch).toBe(1), { timeoutMs: 30_000 })
+    await eventually(async () => expect((await rig.status()).epoch).toBe(1))
     await expectTruth(rig, etcd)
     await eventually(async () => expect(await rig.metric('etcd_mirror_resync_total', { reason: 'reset' })).toBe(1))
   })
@@ -232,7 +230,7 @@ describe('a first snapshot ends equal to the truth when', () => {
       etcd.compact(etcd.head)
     }
     rig.run()
-    await eventually(() => expect(rig.tree().files.size).toBe(19), { timeoutMs: 30_000 })
+    await eventually(() => expect(rig.tree().files.size).toBe(19))
     await expectTruth(rig, etcd)
   })
 
@@ -258,7 +256,7 @@ describe('a first snapshot ends equal to the truth when', () => {
       await noticed
     }
     rig.run()
-    await eventually(() => expect(rig.tree().files.size).toBe(20), { timeoutMs: 30_000 })
+    await eventually(() => expect(rig.tree().files.size).toBe(20))
     await expectTruth(rig, etcd)
     await eventually(async () => expect(await rig.metric('etcd_mirror_resync_total', { reason: 'reset' })).toBe(1))
   })
