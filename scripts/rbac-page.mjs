@@ -22,6 +22,12 @@ const ROLES = [
     metadata: `{ name: ${NAME}, namespace: ${NAMESPACE} }`,
     purpose: 'In the namespace of the operator.',
   },
+  {
+    scope: 'Default',
+    kind: 'Role',
+    metadata: `{ name: ${NAME}-events, namespace: default }`,
+    purpose: 'In the namespace default. An operator that serves no ClusterEtcdConnection does without.',
+  },
 ]
 
 /** The text of the file. Needs the Node of devDependencies. */

@@ -11,8 +11,6 @@ export interface EventRecorderOptions {
   readonly client: KubeClient
   readonly clock: Clock
   readonly logger: Logger
-  /** Where events of resources of the cluster stand. */
-  readonly operatorNamespace: string
 }
 
 export interface Transitions {
@@ -25,6 +23,8 @@ export interface Transitions {
 
 /** Conditions of which False is the good news. */
 const BAD: ReadonlySet<string> = new Set(['Degraded', 'Stalled'])
+/** The API takes events of resources of the cluster in this namespace alone, and `kubectl describe` finds them there. */
+const NAMESPACE_OF_CLUSTER_EVENTS = 'default'
 /** Reasons that pass by themselves, or are told by another condition. */
 const PASSING: ReadonlySet<string> = new Set(['Syncing', 'Connecting', 'NotRunning', 'NotConnected', 'Rendered'])
 
@@ -65,16 +65,16 @@ export class EventRecorder {
     message: string,
     signal: AbortSignal,
   ): Promise<void> {
-    const { client, clock, operatorNamespace } = this.#options
-    const { namespace = operatorNamespace, name, uid, resourceVersion } = object.metadata
+    const { client, clock } = this.#options
+    const { namespace, name, uid, resourceVersion } = object.metadata
     const now = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z')
     const eventName = `${name.slice(0, 230)}.${randomBytes(8).toString('hex')}`
+    const place = namespace ?? NAMESPACE_OF_CLUSTER_EVENTS
     const event = {
-      metadata: { name: eventName, namespace },
+      metadata: { name: eventName, namespace: place },
       involvedObject: {
         apiVersion: apiVersionOf(resource),
         kind: resource.kind,
-        // The API takes no event about the cluster in a namespace.
         namespace,
         name,
         uid,
@@ -89,7 +89,7 @@ export class EventRecorder {
       count: 1,
     }
     const context = { signal, fieldManager: 'etcd-mirror-operator' }
-    await client.create({ resource: EVENTS, namespace, name: eventName }, event, context)
+    await client.create({ resource: EVENTS, namespace: place, name: eventName }, event, context)
   }
 }
 

@@ -9,8 +9,9 @@ import { type AllowRule, isAllowed } from './allow.ts'
 import { sameConditions, toConditions } from './conditions.ts'
 import { connectionKey } from './connection-kind.ts'
 import type { Connections } from './connections.ts'
+import { currentFindings } from './current-findings.ts'
 import { mirrorFault } from './mirror-faults.ts'
-import { type MirrorFacts, mirrorFindings } from './mirror-findings.ts'
+import type { MirrorFacts } from './mirror-findings.ts'
 import type { MirrorRunner } from './mirror-runner.ts'
 import type { ConnectionRef } from './mirror-spec.ts'
 import type { MirrorTemplates } from './mirror-templates.ts'
@@ -77,7 +78,8 @@ export class MirrorReconciler {
     const written = (resource.status ?? {}) as EtcdMirrorStatus
     const known = written.conditions ?? []
     const generation = resource.metadata.generation ?? 0
-    const conditions = toConditions(mirrorFindings({ kind: 'running', status }), known, { generation, nowMs: 0 })
+    const findings = currentFindings({ kind: 'running', status }, resource)
+    const conditions = toConditions(findings, known, { generation, nowMs: 0 })
     const { publishedRevision, objects } = factsOf(status)
     const isSame = publishedRevision === written.publishedRevision && (objects ?? written.objects) === written.objects
     return !isSame || !sameConditions(known, conditions)
@@ -178,7 +180,7 @@ export class MirrorReconciler {
     return await statuses.write({
       resource: ETCD_MIRRORS,
       object,
-      findings: mirrorFindings(facts),
+      findings: currentFindings(facts, object),
       facts: isRunning ? factsOf(facts.status) : renderedFacts(facts, object),
       passing: isRunning ? syncTimeOf(facts.status) : {},
       urgent: isRunning && wanted !== undefined ? { lastHandledResync: wanted } : {},

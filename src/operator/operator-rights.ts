@@ -10,9 +10,9 @@ export interface OperatorRight {
   readonly purpose: string
   /**
    * Served: in every namespace that the operator serves, or in the whole cluster. Cluster: resources of the cluster, which
-   * no Role can grant. Own: in the namespace of the operator.
+   * no Role can grant. Own: in the namespace of the operator. Default: in the namespace `default`.
    */
-  readonly scope: 'Served' | 'Cluster' | 'Own'
+  readonly scope: 'Served' | 'Cluster' | 'Own' | 'Default'
   readonly rules: readonly RbacRule[]
 }
 
@@ -26,6 +26,7 @@ export type OperatorRightName =
   | 'clusterConnections'
   | 'leadership'
   | 'clusterConnectionSecrets'
+  | 'clusterConnectionEvents'
 
 const DATA_OBJECT_VERBS = ['get', 'list', 'watch', 'create', 'patch']
 
@@ -86,15 +87,21 @@ export const OPERATOR_RIGHTS: readonly OperatorRight[] = [
   },
   {
     name: 'leadership',
-    purpose: 'The leadership, and events of ClusterEtcdConnections.',
+    purpose: 'The leadership.',
     scope: 'Own',
-    rules: [rule([LEASES], ['get', 'create', 'update']), rule([EVENTS], ['create'])],
+    rules: [rule([LEASES], ['get', 'create', 'update'])],
   },
   {
     name: 'clusterConnectionSecrets',
     purpose: 'Secrets that ClusterEtcdConnections name.',
     scope: 'Own',
     rules: [rule([SECRETS], ['list', 'watch'])],
+  },
+  {
+    name: 'clusterConnectionEvents',
+    purpose: 'Events of ClusterEtcdConnections: the API takes those of the cluster in this namespace alone.',
+    scope: 'Default',
+    rules: [rule([EVENTS], ['create'])],
   },
 ]
 

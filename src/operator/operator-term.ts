@@ -216,8 +216,8 @@ export class OperatorTerm {
   }
 
   #statusWriter<Status extends EtcdMirrorStatus | ConnectionStatus>(cache: ResourceCache): StatusWriter<Status> {
-    const { client, clock, logger, operatorNamespace } = this.#options
-    const events = new EventRecorder({ client, clock, logger, operatorNamespace })
+    const { client, clock, logger } = this.#options
+    const events = new EventRecorder({ client, clock, logger })
     return new StatusWriter<Status>({ client, events, clock, onWritten: (object) => cache.put(object) })
   }
 }

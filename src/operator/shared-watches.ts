@@ -1,4 +1,5 @@
 import type { KubeClient, ListQuery } from '../kube/kube-client.ts'
+import type { KubeError } from '../kube/kube-error.ts'
 import type { KubeObject } from '../kube/kube-object.ts'
 import { type KubeResource, resourcePath } from '../kube/kube-resource.ts'
 import { ListWatch } from '../kube/list-watch.ts'
@@ -29,6 +30,8 @@ export class SharedWatches {
   readonly #options: SharedWatchesOptions
   readonly #observers = new Map<string, Set<Subscription>>()
   readonly #running = new Map<string, Promise<void>>()
+  /** Of the running watches; none = not known yet. */
+  readonly #states = new Map<string, 'Open' | 'Failing'>()
   readonly #stop = new AbortController()
 
   constructor(options: SharedWatchesOptions) {
@@ -71,6 +74,7 @@ export class SharedWatches {
       ...observer,
       onList: (objects, resourceVersion) => {
         observer.onList(objects, resourceVersion)
+        if (this.#states.get(this.#watchOf(query)) === 'Open') observer.onOpen?.()
         listed.abort()
       },
     })
@@ -85,8 +89,13 @@ export class SharedWatches {
     }
   }
 
+  /** The key of the watch that sees what the query asks for. */
+  #watchOf({ resource, namespace }: ListQuery): string {
+    return resourcePath(resource, this.#options.namespaces === undefined ? undefined : namespace)
+  }
+
   async #run(resource: KubeResource, namespace: string | undefined): Promise<void> {
-    const { client, clock, logger } = this.#options
+    const { client, clock } = this.#options
     const watch = new ListWatch({
       client,
       query: { resource, namespace, labelSelector: MANAGED },
@@ -94,9 +103,29 @@ export class SharedWatches {
       onList: (objects, version) => this.#relisted(resource, namespace, objects, version),
       onChange: (object) => this.#tell(resource, object, (observer) => observer.onChange(object)),
       onDelete: (object) => this.#tell(resource, object, (observer) => observer.onDelete(object)),
-      onError: (err) => logger.warn({ resource: resource.plural, err }, 'cannot watch the objects; trying again'),
+      onOpen: () => this.#opened(resource, namespace),
+      onError: (error) => this.#failed(resource, namespace, error),
     })
     await watch.run(this.#stop.signal)
+  }
+
+  #opened(resource: KubeResource, namespace: string | undefined): void {
+    this.#states.set(resourcePath(resource, namespace), 'Open')
+    for (const { observer } of this.#subscriptionsOf(resource, namespace)) observer.onOpen?.()
+  }
+
+  /** Logged once: who sees nothing says so until the watch is open again. */
+  #failed(resource: KubeResource, namespace: string | undefined, err: KubeError): void {
+    const key = resourcePath(resource, namespace)
+    const level = this.#states.get(key) === 'Failing' ? 'debug' : 'warn'
+    this.#states.set(key, 'Failing')
+    this.#options.logger[level]({ resource: resource.plural, namespace, err }, 'cannot watch the objects; trying again')
+    for (const { observer } of this.#subscriptionsOf(resource, namespace)) observer.onError?.(err)
+  }
+
+  #subscriptionsOf(resource: KubeResource, namespace: string | undefined): readonly Subscription[] {
+    const begin = observerKey(resource, namespace, '')
+    return [...this.#observers].flatMap(([key, subscriptions]) => (key.startsWith(begin) ? [...subscriptions] : []))
   }
 
   #relisted(

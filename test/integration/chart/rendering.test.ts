@@ -79,7 +79,7 @@ test.each<
     expect(rulesOf(objects, 'Role', 'etcd-mirror-operator-own')).toEqual(rights(own))
     expect(boundRoles(objects)).toEqual([
       'ClusterRole etcd-mirror-operator',
-      ...(cluster.length > 0 ? ['ClusterRole etcd-mirror-operator-cluster'] : []),
+      ...(cluster.length > 0 ? ['ClusterRole etcd-mirror-operator-cluster', 'Role etcd-mirror-operator-events'] : []),
       'Role etcd-mirror-operator-own',
     ])
   },
@@ -91,6 +91,7 @@ test('with namespaces the operator gets Roles there, and of the cluster only wha
     'ClusterRole etcd-mirror-operator-cluster',
     'Role etcd-mirror-operator',
     'Role etcd-mirror-operator',
+    'Role etcd-mirror-operator-events',
     'Role etcd-mirror-operator-own',
   ])
   const roles = objects.filter(({ kind, metadata }) => kind === 'Role' && metadata.name === 'etcd-mirror-operator')

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { KubeObject } from '../../../src/kube/kube-object.ts'
-import { CONFIG_MAPS } from '../../../src/kube/kube-resource.ts'
+import { CONFIG_MAPS, type KubeResource } from '../../../src/kube/kube-resource.ts'
 import { ListWatch } from '../../../src/kube/list-watch.ts'
+import { ETCD_MIRRORS } from '../../../src/operator/operator-resources.ts'
 import { systemClock } from '../../../src/util/clock.ts'
 import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts'
 import { type KubeApi, startKubeApi } from '../../support/kube-api.ts'
-import { OPERATOR_USER, OperatorRig, type OperatorRun } from '../../support/operator-rig.ts'
+import { conditionsOf, OPERATOR_USER, OperatorRig, type OperatorRun } from '../../support/operator-rig.ts'
 import { eventually } from '../../support/wait.ts'
 
 let api: KubeApi
@@ -42,28 +43,43 @@ const untilLeads = (operator: OperatorRun) => eventually(async () => expect(awai
 const untilValue = (value: string) =>
   rig.until(CONFIG_MAPS, namespace, 'app', (object) => expect(object?.data).toEqual({ key: value }))
 
-/** Every state of the ConfigMap that a watch shows. */
+/** Every state of the ConfigMap and of its mirror that a watch shows. */
 class Recorder implements AsyncDisposable {
   readonly revisions: number[] = []
+  readonly readiness: (string | undefined)[] = []
   readonly #stop = new AbortController()
-  readonly #ended: Promise<void>
+  readonly #ended: Promise<unknown>
 
   constructor() {
-    const note = ({ metadata }: KubeObject) =>
-      this.revisions.push(Number(metadata.annotations?.['etcdmirror.dev/revision']))
+    this.#ended = Promise.all([
+      this.#follow(CONFIG_MAPS, ({ metadata }) =>
+        this.revisions.push(Number(metadata.annotations?.['etcdmirror.dev/revision'])),
+      ),
+      this.#follow(ETCD_MIRRORS, (mirror) => this.readiness.push(conditionsOf(mirror).Ready)),
+    ])
+  }
+
+  #follow(resource: KubeResource, note: (object: KubeObject) => void): Promise<void> {
     const watch = new ListWatch({
       client: rig.admin,
-      query: { resource: CONFIG_MAPS, namespace, fieldSelector: 'metadata.name=app' },
+      query: { resource, namespace, fieldSelector: 'metadata.name=app' },
       clock: systemClock,
       onList: (objects) => objects.forEach(note),
       onChange: note,
       onDelete: note,
     })
-    this.#ended = watch.run(this.#stop.signal)
+    return watch.run(this.#stop.signal)
   }
 
   expectForward(): void {
     expect(this.revisions).toEqual(this.revisions.toSorted((a, b) => a - b))
+  }
+
+  /** Who leads is nothing that a reader has to know. */
+  expectReadyThroughout(): void {
+    const first = this.readiness.indexOf('True/Published')
+    expect(first).toBeGreaterThanOrEqual(0)
+    expect(new Set(this.readiness.slice(first))).toEqual(new Set(['True/Published']))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -108,4 +124,5 @@ test('of two operators one leads; the other takes over when it is killed, stops,
   expect(await fourth.leads()).toBe(true)
   await eventually(() => expect(recorder.revisions.length).toBeGreaterThanOrEqual(5))
   recorder.expectForward()
+  recorder.expectReadyThroughout()
 })

@@ -32,7 +32,7 @@ interface Lack {
 const apiVersion = 'etcdmirror.dev/v1alpha1'
 const rbacVersion = 'rbac.authorization.k8s.io/v1'
 const apiGroup = 'rbac.authorization.k8s.io'
-const SCOPES: readonly Scope[] = ['Served', 'Cluster', 'Own']
+const SCOPES: readonly Scope[] = ['Served', 'Cluster', 'Own', 'Default']
 const PATIENT = { timeoutMs: 110_000, intervalMs: 300 }
 const never = new AbortController().signal
 
@@ -171,6 +171,7 @@ async function objectsOf(name: string, lack: Lack | undefined): Promise<readonly
     ...[name, own].map((each) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: each } })),
     ...role('Served', 'Role', { name, namespace: name }),
     ...role('Own', 'Role', { name, namespace: own }),
+    ...role('Default', 'Role', { name, namespace: 'default' }),
     ...(hasCluster ? role('Cluster', 'ClusterRole', { name }) : []),
     tlsSecret(name),
     tlsSecret(own),

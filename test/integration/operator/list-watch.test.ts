@@ -83,3 +83,15 @@ test('watch expiry: resources and objects are followed from one watch to the nex
   await untilHolds('stays', 'a')
   await untilHolds('later', 'b')
 })
+
+test('a watch that is denied is a condition of the mirrors that it looks at, until it is permitted again', async () => {
+  const untilDegraded = (degraded: string) =>
+    rig.until(ETCD_MIRRORS, namespace, 'stays', (object) => expect(conditionsOf(object).Degraded).toBe(degraded))
+  await untilDegraded('False/AsExpected')
+  await rig.grant({ without: ['configmaps'] })
+  proxy.cut()
+  await untilDegraded('True/KubeDenied')
+  await rig.grant()
+  await untilDegraded('False/AsExpected')
+  await untilReady('stays')
+})

@@ -3,6 +3,7 @@ import { AuthError } from '../../../src/etcd/auth-error.ts'
 import type { MirrorFailure, MirrorStatus } from '../../../src/mirror/mirror-status.ts'
 import { sameConditions, sameMessages, toConditions } from '../../../src/operator/conditions.ts'
 import { connectionFindings } from '../../../src/operator/connection-findings.ts'
+import { currentFindings } from '../../../src/operator/current-findings.ts'
 import { mirrorFindings } from '../../../src/operator/mirror-findings.ts'
 import type { SharedConnection } from '../../../src/operator/shared-connection.ts'
 
@@ -156,5 +157,28 @@ describe('toConditions', () => {
     expect(sameConditions(at(1000), at(1000, running({ sourceConnected: false })))).toBe(false)
     const later = toConditions(mirrorFindings(running()), [], { generation: 4, nowMs: 1000 })
     expect(sameConditions(at(1000), later)).toBe(false)
+  })
+})
+
+describe('currentFindings', () => {
+  const starting = running({ published: false, sourceConnected: false })
+  const resource = (findings: ReturnType<typeof mirrorFindings>, generation = 3) => ({
+    metadata: { name: 'b', namespace: 'a', generation },
+    status: { conditions: toConditions(findings, [], { generation: 3, nowMs: 0 }) },
+  })
+  const ready = mirrorFindings(running({ keyErrors }))
+
+  test('a mirror that has just started does not take back that the copy is ready', () => {
+    expect(currentFindings(starting, resource(ready))).toMatchObject(ready)
+  })
+
+  test.each([
+    ['of another spec', starting, resource(ready, 4)],
+    ['that was not ready', starting, resource(mirrorFindings({ kind: 'refused', reason: 'NotAllowed', message: '' }))],
+    ['without a status', starting, { metadata: { name: 'b' } }],
+    ['once it knows better', running({ published: false, error: 'Unavailable' }), resource(ready)],
+    ['once it has published', running(), resource(ready)],
+  ])('says what it finds itself: %s', (_, facts, object) => {
+    expect(currentFindings(facts, object)).toEqual(mirrorFindings(facts))
   })
 })

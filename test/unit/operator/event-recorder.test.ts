@@ -15,7 +15,7 @@ test('EventRecorder warns in the log of what somebody has to mend, with the mess
     warn: (fields: object) => lines.push(['warn', fields]),
   }
   const client = { create: async () => ({}) } as unknown as KubeClient
-  const recorder = new EventRecorder({ client, clock: new ManualClock(), logger, operatorNamespace: 'own' })
+  const recorder = new EventRecorder({ client, clock: new ManualClock(), logger })
   const findings = mirrorFindings({ kind: 'refused', reason: 'InvalidSpec', message: 'spec.prefix: must end' })
   const after = toConditions(findings, [], { generation: 1, nowMs: 0 })
   const object = { metadata: { namespace: 'shop', name: 'app' } }

@@ -61,13 +61,10 @@
 {{- end }}
 
 {{- define "etcd-mirror.rights.leadership" -}}
-# The leadership, and events of ClusterEtcdConnections.
+# The leadership.
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [get, create, update]
-- apiGroups: [""]
-  resources: [events]
-  verbs: [create]
 {{- end }}
 
 {{- define "etcd-mirror.rights.clusterConnectionSecrets" -}}
@@ -75,6 +72,13 @@
 - apiGroups: [""]
   resources: [secrets]
   verbs: [list, watch]
+{{- end }}
+
+{{- define "etcd-mirror.rights.clusterConnectionEvents" -}}
+# Events of ClusterEtcdConnections: the API takes those of the cluster in this namespace alone.
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create]
 {{- end }}
 
 {{- define "etcd-mirror.rights.objectVerbs" -}}
