@@ -96,6 +96,7 @@ test('of two operators one leads; the other takes over when it is killed, stops,
   const second = await rig.operator()
   await untilValue('one')
   expect(await second.leads()).toBe(false)
+  await rig.until(ETCD_MIRRORS, namespace, 'app', (mirror) => expect(conditionsOf(mirror).Ready).toBe('True/Published'))
 
   // Killed: the Lease has to run out.
   await first.process.kill('SIGKILL')

@@ -90,7 +90,7 @@ test('a watch that is denied is a condition of the mirrors that it looks at, unt
   await untilDegraded('False/AsExpected')
   await rig.grant({ without: ['configmaps'] })
   proxy.cut()
-  await untilDegraded('True/KubeDenied')
+  await untilDegraded('True/NotWritable')
   await rig.grant()
   await untilDegraded('False/AsExpected')
   await untilReady('stays')
