@@ -111,7 +111,7 @@ export class SharedWatches {
 
   #opened(resource: KubeResource, namespace: string | undefined): void {
     this.#states.set(resourcePath(resource, namespace), 'Open')
-    for (const { observer } of this.#subscriptionsOf(resource, namespace)) observer.onOpen?.()
+    for (const [, { observer }] of this.#subscriptionsOf(resource, namespace)) observer.onOpen?.()
   }
 
   /** Logged once: who sees nothing says so until the watch is open again. */
@@ -120,12 +120,19 @@ export class SharedWatches {
     const level = this.#states.get(key) === 'Failing' ? 'debug' : 'warn'
     this.#states.set(key, 'Failing')
     this.#options.logger[level]({ resource: resource.plural, namespace, err }, 'cannot watch the objects; trying again')
-    for (const { observer } of this.#subscriptionsOf(resource, namespace)) observer.onError?.(err)
+    for (const [, { observer }] of this.#subscriptionsOf(resource, namespace)) observer.onError?.(err)
   }
 
-  #subscriptionsOf(resource: KubeResource, namespace: string | undefined): readonly Subscription[] {
+  /** Whom a watch tells, each with its key. */
+  *#subscriptionsOf(
+    resource: KubeResource,
+    namespace: string | undefined,
+  ): Generator<readonly [key: string, subscription: Subscription]> {
     const begin = observerKey(resource, namespace, '')
-    return [...this.#observers].flatMap(([key, subscriptions]) => (key.startsWith(begin) ? [...subscriptions] : []))
+    for (const [key, subscriptions] of this.#observers) {
+      if (!key.startsWith(begin)) continue
+      for (const subscription of subscriptions) yield [key, subscription]
+    }
   }
 
   #relisted(
@@ -135,12 +142,9 @@ export class SharedWatches {
     resourceVersion: string,
   ): void {
     const byMirror = Map.groupBy(objects, (object) => keyOfObject(resource, object))
-    for (const [key, subscriptions] of this.#observers) {
-      if (!key.startsWith(observerKey(resource, namespace, ''))) continue
-      for (const subscription of subscriptions) {
-        const meant = (byMirror.get(key) ?? []).filter((object) => isMeant(subscription, object))
-        subscription.observer.onList(meant, resourceVersion)
-      }
+    for (const [key, subscription] of this.#subscriptionsOf(resource, namespace)) {
+      const meant = (byMirror.get(key) ?? []).filter((object) => isMeant(subscription, object))
+      subscription.observer.onList(meant, resourceVersion)
     }
   }
 
