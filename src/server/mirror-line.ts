@@ -13,12 +13,14 @@ export interface MirrorLine {
   readonly lag: string
   readonly keys: string
   readonly lastPublish: string
+  /** When the copy was last known to equal etcd. */
+  readonly knownEqual: string
   readonly lastError: string
 }
 
 /** What a person reads of a mirror, on a terminal and in a browser; '-' = there is none. `nowMs`: Unix time of the reader. */
 export function mirrorLine(mirror: MirrorDocument, nowMs: number): MirrorLine {
-  const { name, published, publishedRevision, lag, keys, keyErrors, lastPublishedAt, lastError } = mirror
+  const { name, published, publishedRevision, lag, keys, keyErrors, lastError } = mirror
   return {
     name,
     tone: toneOf(mirror),
@@ -26,9 +28,14 @@ export function mirrorLine(mirror: MirrorDocument, nowMs: number): MirrorLine {
     revision: published ? String(publishedRevision) : '-',
     lag: String(lag),
     keys: keyErrors.count > 0 ? `${keys} (${keyErrors.count} without a path)` : String(keys),
-    lastPublish: lastPublishedAt === null ? '-' : `${formatAge(nowMs - Date.parse(lastPublishedAt))} ago`,
+    lastPublish: agoOf(mirror.lastPublishedAt, nowMs),
+    knownEqual: agoOf(mirror.lastKnownEqualAt, nowMs),
     lastError: lastError === null ? '-' : `${lastError.reason}: ${lastError.message}`,
   }
+}
+
+function agoOf(at: string | null, nowMs: number): string {
+  return at === null ? '-' : `${formatAge(nowMs - Date.parse(at))} ago`
 }
 
 function stateOf({ phase, seeded, snapshot }: MirrorDocument): string {

@@ -79,8 +79,7 @@ function processLines({ config, compaction }: StatusDocument): string[] {
 
 function row(mirror: MirrorDocument, nowMs: number): string {
   const line = mirrorLine(mirror, nowMs)
-  const { lastKnownEqualAt, lastError } = mirror
-  const equal = lastKnownEqualAt === null ? '-' : `${formatAge(nowMs - Date.parse(lastKnownEqualAt))} ago`
+  const { lastError } = mirror
   const where = `${escapeHtml(mirror.prefix)} → ${escapeHtml(mirror.target)}`
   const error = lastError === null ? '-' : failureText(lastError)
   const cells = [
@@ -89,7 +88,7 @@ function row(mirror: MirrorDocument, nowMs: number): string {
     line.lag,
     line.keys,
     line.lastPublish,
-    equal,
+    line.knownEqual,
     `<span>${error}</span>`,
   ]
   const named = cells.map((cell, index) => `<td data-name="${HEADINGS[index + 1]}">${cell}</td>`)
