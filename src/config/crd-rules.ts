@@ -1,5 +1,5 @@
 import { DURATION_FORMS } from '../util/duration.ts'
-import { FILE_MODE_FORMS } from '../util/file-mode.ts'
+import { FILE_MODE, FILE_MODE_FORMS } from '../util/file-mode.ts'
 import { QUANTITY_FORMS } from '../util/quantity.ts'
 import { VALUES_RULE } from './connection-resource.ts'
 
@@ -25,7 +25,7 @@ const SIZE: CelRule = {
   message: `must be ${QUANTITY_FORMS}`,
 }
 const MODE: CelRule = {
-  rule: "self.matches('^0?[0-7]{3}$')",
+  rule: `self.matches('${FILE_MODE.source}')`,
   message: `must be ${FILE_MODE_FORMS}`,
 }
 
