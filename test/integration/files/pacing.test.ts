@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Mirror } from '../../../src/mirror/mirror.ts'
-import type { MergedBatch, Sink, WriteResult } from '../../../src/mirror/sink.ts'
+import type { MergedBatch, Sink } from '../../../src/mirror/sink.ts'
 import { systemClock } from '../../../src/util/clock.ts'
 import { silentLogger } from '../../../src/util/logger.ts'
 import { noMetrics } from '../../../src/util/metrics.ts'
@@ -8,14 +8,7 @@ import { startEtcd } from '../../support/etcd-server.ts'
 import { openClient } from '../../support/scripted-client.ts'
 import { eventually } from '../../support/wait.ts'
 import { Writer } from '../../support/writer.ts'
-
-const WRITTEN: WriteResult = {
-  written: 1,
-  removed: 0,
-  published: true,
-  keyErrors: { count: 0, examples: [] },
-  totals: { keys: 1, bytes: 1 },
-}
+import { WRITTEN } from '../../support/written.ts'
 
 /** A target that can take no publish while its gate is closed, and keeps the batches that it got. */
 class GatedSink implements Sink {

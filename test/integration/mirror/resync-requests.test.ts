@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { Mirror } from '../../../src/mirror/mirror.ts'
-import type { OpenedSink, Sink, WriteResult } from '../../../src/mirror/sink.ts'
+import type { OpenedSink, Sink } from '../../../src/mirror/sink.ts'
 import { SinkError } from '../../../src/mirror/sink-error.ts'
 import type { Position } from '../../../src/replication/position.ts'
 import { systemClock } from '../../../src/util/clock.ts'
@@ -11,14 +11,7 @@ import { openClient } from '../../support/scripted-client.ts'
 import { startTcpProxy } from '../../support/tcp-proxy.ts'
 import { eventually } from '../../support/wait.ts'
 import { Writer } from '../../support/writer.ts'
-
-const WRITTEN: WriteResult = {
-  written: 1,
-  removed: 0,
-  published: true,
-  keyErrors: { count: 0, examples: [] },
-  totals: { keys: 1, bytes: 1 },
-}
+import { WRITTEN } from '../../support/written.ts'
 
 /** A target that counts its snapshots, remembers where it stands, and can fail or wait. */
 class CountingSink implements Sink {
