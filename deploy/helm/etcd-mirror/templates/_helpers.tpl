@@ -75,9 +75,35 @@ capabilities: { drop: [ALL] }
 {{- end }}
 {{- end }}
 
-{{- /* What every role is bound to. */}}
-{{- define "etcd-mirror.subjects" -}}
-- kind: ServiceAccount
-  name: {{ include "etcd-mirror.serviceAccount" . }}
-  namespace: {{ .Release.Namespace }}
+{{- /* A role and its binding to the operator, of the whole cluster without a `namespace`; `rules` is YAML. */}}
+{{- define "etcd-mirror.role" }}
+{{- $kind := empty .namespace | ternary "ClusterRole" "Role" }}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ $kind }}
+metadata:
+  {{- include "etcd-mirror.roleMetadata" . | nindent 2 }}
+rules:
+  {{- .rules | nindent 2 }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ $kind }}Binding
+metadata:
+  {{- include "etcd-mirror.roleMetadata" . | nindent 2 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: {{ $kind }}
+  name: {{ .name }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ include "etcd-mirror.serviceAccount" .root }}
+    namespace: {{ .root.Release.Namespace }}
+{{- end }}
+
+{{- define "etcd-mirror.roleMetadata" -}}
+name: {{ .name }}
+{{- with .namespace }}
+namespace: {{ . }}
+{{- end }}
+labels:
+  {{- include "etcd-mirror.labels" .root | nindent 2 }}
 {{- end }}
