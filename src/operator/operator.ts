@@ -3,6 +3,7 @@ import type { MirrorStatus } from '../mirror/mirror-status.ts'
 import { HealthRegistry } from '../observe/health-registry.ts'
 import { Heartbeat } from '../observe/heartbeat.ts'
 import { Backoff } from '../util/backoff.ts'
+import { LEADER_LEASE } from './operator-resources.ts'
 import { OperatorTerm, type OperatorTermOptions } from './operator-term.ts'
 
 export interface OperatorOptions extends Omit<OperatorTermOptions, 'beat'> {
@@ -10,7 +11,6 @@ export interface OperatorOptions extends Omit<OperatorTermOptions, 'beat'> {
   readonly identity: string | undefined
 }
 
-export const LEADER_LEASE = 'etcd-mirror-operator'
 /** How often a process that does not lead asks whether it may. */
 const ASK_MS = 2000
 /** How often the leader looks whether it still is. */
