@@ -125,10 +125,9 @@ export class OperatorTerm {
   }
 
   async #poll(signal: AbortSignal): Promise<void> {
-    const { clock, beat } = this.#options
+    const { clock } = this.#options
     while (!signal.aborted) {
       await clock.sleep(POLL_MS, signal).catch(() => undefined)
-      beat()
       for (const key of this.#runner.keys) {
         if (this.#reconciler.isNews(key)) this.#queues.EtcdMirror.add(key)
       }

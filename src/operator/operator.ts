@@ -15,6 +15,7 @@ export const LEADER_LEASE = 'etcd-mirror-operator'
 const ASK_MS = 2000
 /** How often the leader looks whether it still is. */
 const LOOK_MS = 200
+const BEAT_MS = 1000
 const MAX_SILENT_MS = 60_000
 
 /** The operator: leads when it may, and stops writing as soon as it may not. */
@@ -44,6 +45,25 @@ export class Operator {
 
   /** Runs until the signal aborts; then the leadership is let go at once, after the last mirror has ended. */
   async run(signal: AbortSignal): Promise<void> {
+    const ended = new AbortController()
+    const beats = this.#beatUntil(ended.signal)
+    try {
+      await this.#leadWhenAllowed(signal)
+    } finally {
+      ended.abort()
+      await beats
+    }
+  }
+
+  /** Waiting for the API server counts as moving, however long it takes: a restart cannot heal that. */
+  async #beatUntil(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.#heartbeat.beat()
+      await this.#options.clock.sleep(BEAT_MS, signal).catch(() => undefined)
+    }
+  }
+
+  async #leadWhenAllowed(signal: AbortSignal): Promise<void> {
     const { identity, client, operatorNamespace, clock } = this.#options
     this.#tellLeadership(false)
     if (identity === undefined) return await this.#lead(signal)
@@ -62,7 +82,6 @@ export class Operator {
   /** Whether it is ours now; waits some time otherwise. */
   async #acquire(lease: Lease, signal: AbortSignal): Promise<boolean> {
     const { clock, logger } = this.#options
-    this.#heartbeat.beat()
     try {
       const holder = await lease.acquire(signal)
       if (holder === undefined) return true

@@ -22,7 +22,7 @@ export interface ResourceCacheOptions {
   readonly logger: Logger
   /** Called with the key of what came, changed or went. Must not throw. */
   readonly onChange: (key: string) => void
-  /** The objects of this place may be read now, or not any more. Must not throw. */
+  /** The objects of this place can be read now, or not any more. Must not throw. */
   readonly onAccess: (place: Place) => void
 }
 
@@ -38,7 +38,7 @@ export class ResourceCache {
     for (const place of options.places) this.#listed.set(idOf(place), Promise.withResolvers())
   }
 
-  /** Resolves once everything was listed that may be. */
+  /** Resolves once everything was listed that can be. */
   async listed(): Promise<void> {
     await Promise.all([...this.#listed.values()].map(({ promise }) => promise))
   }
@@ -51,7 +51,7 @@ export class ResourceCache {
     return this.#objects.values()
   }
 
-  /** Why the objects of a namespace (or the one of this name) may not be read; undefined = they may. */
+  /** Why the objects of a namespace (or the one of this name) cannot be read for now; undefined = they can. */
   refusal(of: string): KubeError | undefined {
     return this.#refusals.get(of) ?? this.#refusals.get(idOf({}))
   }
@@ -106,7 +106,7 @@ export class ResourceCache {
     this.#listed.get(id)?.resolve()
   }
 
-  /** Without the rights for one place the others are served all the same. */
+  /** Without the rights for one place, or the CRD of one kind, the others are served all the same. */
   #failed(place: Place, error: KubeError): void {
     const { resource, logger, onAccess } = this.#options
     const id = idOf(place)
@@ -114,7 +114,7 @@ export class ResourceCache {
     if (!isKnown) {
       logger.warn({ resource: resource.plural, ...place, err: error }, 'cannot follow the resources; trying again')
     }
-    if (!isForbidden(error)) return
+    if (error.code !== 'KubeNotFound' && !isForbidden(error)) return
     this.#refusals.set(id, error)
     if (!isKnown) onAccess(place)
     this.#listed.get(id)?.resolve()
