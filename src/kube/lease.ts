@@ -6,6 +6,8 @@ import { LEASES } from './kube-resource.ts'
 
 const DURATION_MS = 15_000
 const RENEW_MS = 5000
+/** A renewal that failed is tried again while the lease is trusted yet. */
+const RETRY_MS = 1000
 /** Before the others may take over, by some time for what is under way and for clocks that run differently fast. */
 const TRUSTED_MS = 10_000
 
@@ -128,7 +130,8 @@ export class Lease {
     const { clock, client, identity } = this.#options
     while (!signal.aborted) {
       try {
-        await clock.sleep(RENEW_MS, signal)
+        const dueMs = this.#renewedMs + RENEW_MS - clock.monotonic()
+        await clock.sleep(Math.max(dueMs, RETRY_MS), signal)
         const deadline = AbortSignal.any([signal, AbortSignal.timeout(RENEW_MS)])
         await this.#write(this.#held, deadline).catch(async (error: unknown) => {
           if (!(error instanceof KubeError && error.code === 'KubeConflict')) throw error
