@@ -20,6 +20,12 @@ export interface LeaseOptions {
   readonly clock: Clock
 }
 
+/** Whether one may write. */
+export interface Hold {
+  /** Whether nobody else may now. */
+  readonly isHeld: boolean
+}
+
 interface LeaseSpec {
   readonly holderIdentity?: string
   readonly leaseDurationSeconds?: number
@@ -32,7 +38,7 @@ interface LeaseSpec {
  * A Lease of coordination.k8s.io: of many processes one may write. Nobody's wall clock is trusted: a lease is taken over
  * when it was seen unchanged for its whole duration by the own monotonic clock.
  */
-export class Lease {
+export class Lease implements Hold {
   readonly #options: LeaseOptions
   readonly #ref: ObjectRef
   #seen: { readonly version: string; readonly atMs: number } | undefined

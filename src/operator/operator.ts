@@ -1,11 +1,11 @@
-import { Lease } from '../kube/lease.ts'
+import { type Hold, Lease } from '../kube/lease.ts'
 import type { MirrorStatus } from '../mirror/mirror-status.ts'
 import { HealthRegistry } from '../observe/health-registry.ts'
 import { Heartbeat } from '../observe/heartbeat.ts'
 import { Backoff } from '../util/backoff.ts'
 import { OperatorTerm, type OperatorTermOptions } from './operator-term.ts'
 
-export interface OperatorOptions extends Omit<OperatorTermOptions, 'beat'> {
+export interface OperatorOptions extends Omit<OperatorTermOptions, 'beat' | 'hold'> {
   /** Of this process among all; undefined = it leads without asking. */
   readonly identity: string | undefined
 }
@@ -66,7 +66,7 @@ export class Operator {
   async #leadWhenAllowed(signal: AbortSignal): Promise<void> {
     const { identity, client, operatorNamespace, clock } = this.#options
     this.#tellLeadership(false)
-    if (identity === undefined) return await this.#lead(signal)
+    if (identity === undefined) return await this.#lead({ isHeld: true }, signal)
     const lease = new Lease({ client, namespace: operatorNamespace, name: LEADER_LEASE, identity, clock })
     try {
       while (!signal.aborted) if (await this.#acquire(lease, signal)) await this.#leadWhile(lease, signal)
@@ -106,12 +106,12 @@ export class Operator {
         if (!lease.isHeld) lost.abort(new Error('the leadership was lost'))
       }
     }
-    await Promise.all([this.#lead(over), look()])
+    await Promise.all([this.#lead(lease, over), look()])
     if (lost.signal.aborted) logger.warn({ identity }, 'lost the leadership; stopped writing')
   }
 
-  async #lead(signal: AbortSignal): Promise<void> {
-    this.#term = new OperatorTerm({ ...this.#options, beat: () => this.#heartbeat.beat() })
+  async #lead(hold: Hold, signal: AbortSignal): Promise<void> {
+    this.#term = new OperatorTerm({ ...this.#options, hold, beat: () => this.#heartbeat.beat() })
     this.#tellLeadership(true)
     try {
       await this.#term.run(signal)

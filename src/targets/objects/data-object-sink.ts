@@ -157,13 +157,13 @@ export class DataObjectSink implements Sink {
   #openedOf(client: KubeClient, ref: ObjectRef, live: KubeObject | 'absent'): Opened {
     const { mirrorName, clock, metrics, logger } = this.#options
     const stored = live === 'absent' ? undefined : storedStateOf(live)
-    const { lease } = this.#session
+    const { hold } = this.#session
     const assertWritable = (found: KubeObject) => this.#assertWritable(found)
     const saw = (found: KubeObject | 'absent') => this.#saw(found)
     return {
       client,
       ref,
-      writer: new ObjectWriter({ client, mirror: mirrorName, lease, clock, metrics, assertWritable }),
+      writer: new ObjectWriter({ client, mirror: mirrorName, hold, clock, metrics, assertWritable }),
       drift: new DriftWatch({
         client,
         watched: [

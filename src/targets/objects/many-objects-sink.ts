@@ -216,7 +216,7 @@ export class ManyObjectsSink implements Sink {
     const { client, namespace, known, index, refused, watched, onDrift } = parts
     const { mirrorName: mirror, clock, metrics, logger, deletionPolicy, target } = this.#options
     const assertWritable = (live: KubeObject) => this.#assertWritable(live)
-    const writer = new ObjectWriter({ client, mirror, lease: this.#session.lease, clock, metrics, assertWritable })
+    const writer = new ObjectWriter({ client, mirror, hold: this.#session.hold, clock, metrics, assertWritable })
     const toSinkError = (error: unknown) => {
       const fault = toTargetError(error, target)
       return fault instanceof SinkError ? fault : undefined
