@@ -1,5 +1,5 @@
 import { KubeError } from '../kube/kube-error.ts'
-import { Lease } from '../kube/lease.ts'
+import { type Hold, Lease } from '../kube/lease.ts'
 import type { MirrorStatus } from '../mirror/mirror-status.ts'
 import { HealthRegistry, type HealthResult } from '../observe/health-registry.ts'
 import { Heartbeat } from '../observe/heartbeat.ts'
@@ -9,7 +9,7 @@ import { leaseHealth } from './lease-health.ts'
 import { LEADER_LEASE } from './operator-resources.ts'
 import { OperatorTerm, type OperatorTermOptions } from './operator-term.ts'
 
-export interface OperatorOptions extends Omit<OperatorTermOptions, 'beat'> {
+export interface OperatorOptions extends Omit<OperatorTermOptions, 'beat' | 'hold'> {
   /** Of this process among all; undefined = it leads without asking. */
   readonly identity: string | undefined
 }
@@ -51,7 +51,7 @@ export class Operator {
   async run(signal: AbortSignal): Promise<void> {
     const lease = this.#lease
     this.#tellLeadership(false)
-    if (lease === undefined) return await this.#lead(signal)
+    if (lease === undefined) return await this.#lead({ isHeld: true }, signal)
     try {
       while (!signal.aborted) if (await this.#acquire(lease, signal)) await this.#leadWhile(lease, signal)
     } finally {
@@ -116,12 +116,12 @@ export class Operator {
         if (!lease.isHeld) lost.abort(new Error('the leadership was lost'))
       }
     }
-    await Promise.all([this.#lead(over), look()])
+    await Promise.all([this.#lead(lease, over), look()])
     if (lost.signal.aborted) logger.warn({ identity }, 'lost the leadership; stopped writing')
   }
 
-  async #lead(signal: AbortSignal): Promise<void> {
-    this.#term = new OperatorTerm({ ...this.#options, beat: () => this.#heartbeat.beat() })
+  async #lead(hold: Hold, signal: AbortSignal): Promise<void> {
+    this.#term = new OperatorTerm({ ...this.#options, hold, beat: () => this.#heartbeat.beat() })
     this.#tellLeadership(true)
     try {
       await this.#term.run(signal)
