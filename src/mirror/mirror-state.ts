@@ -11,6 +11,7 @@ import { OngoingFailure } from './ongoing-failure.ts'
 import { ProgressLog } from './progress-log.ts'
 import type { KeyErrors, OpenedSink, WriteResult } from './sink.ts'
 import type { SinkError } from './sink-error.ts'
+import { toMirrorFailure } from './to-mirror-failure.ts'
 
 /** What a target says of itself. */
 export interface TargetReport {
@@ -97,9 +98,10 @@ export class MirrorState {
   }
 
   #firstFailure(fault: SinkError | undefined): MirrorFailure | undefined {
-    const copy = new OngoingFailure(this.#options)
-    if (fault) copy.note(fault)
-    const failures = [this.#target, copy, this.#hold, this.#seed, this.#source, ...this.#hooks.values()]
+    if (this.#target.current) return this.#target.current
+    const nowMs = this.#options.clock.now()
+    if (fault) return toMirrorFailure(fault, { atMs: nowMs, sinceMs: nowMs })
+    const failures = [this.#hold, this.#seed, this.#source, ...this.#hooks.values()]
     return failures.find(({ current }) => current !== undefined)?.current
   }
 
