@@ -3,6 +3,7 @@ import type { KubeClient } from '../kube/kube-client.ts'
 import type { KubeObject } from '../kube/kube-object.ts'
 import { CONFIG_MAPS, type KubeResource, SECRETS } from '../kube/kube-resource.ts'
 import type { MirrorStatus } from '../mirror/mirror-status.ts'
+import type { HealthResult } from '../observe/health-registry.ts'
 import type { MetricsRegistry } from '../observe/metrics-registry.ts'
 import { RenderPool } from '../targets/render/render-pool.ts'
 import type { AllowedKind } from '../util/allowed-kind.ts'
@@ -22,6 +23,7 @@ import { operatorSink } from './operator-sink.ts'
 import { type Place, ResourceCache } from './resource-cache.ts'
 import { SharedWatches } from './shared-watches.ts'
 import { StatusWriter } from './status-writer.ts'
+import { withHint } from './with-hint.ts'
 import { WorkQueue } from './work-queue.ts'
 
 export interface OperatorTermOptions {
@@ -103,18 +105,31 @@ export class OperatorTerm {
     return this.#runner.statuses()
   }
 
+  /** Whether everything was listed that may be; once it was it stays so. */
+  listHealth(): HealthResult {
+    const obstacle = this.#all.map((cache) => cache.obstacle).find((each) => each !== undefined)
+    return obstacle === undefined ? { ok: true, message: 'listed' } : { ok: false, message: obstacle }
+  }
+
+  /** The same, and whether there is any place where mirrors may be read. */
+  health(): HealthResult {
+    const refusal = this.#mirrors.refusedEverywhere
+    return refusal === undefined ? this.listHealth() : { ok: false, message: withHint(refusal) }
+  }
+
   /** Leads until the signal aborts, and resolves once no mirror runs any more. */
   async run(signal: AbortSignal): Promise<void> {
-    const caches = [this.#namespaces, this.#mirrors, ...Object.values(this.#caches)]
-    const follow = Promise.all(caches.map((cache) => cache.run(signal)))
+    // Also while nothing can be listed: a restart would not heal that.
+    const poll = this.#poll(signal)
+    const follow = Promise.all(this.#all.map((cache) => cache.run(signal)))
     const aborted = new Promise<void>((resolve) => {
       if (signal.aborted) resolve()
       else signal.addEventListener('abort', () => resolve(), { once: true })
     })
     // With less than everything known a mirror would be told that its connection does not exist.
-    await Promise.race([aborted, Promise.all(caches.map((cache) => cache.listed()))])
+    await Promise.race([aborted, Promise.all(this.#all.map((cache) => cache.listed()))])
     try {
-      await Promise.all([follow, this.#poll(signal), ...Object.values(this.#queues).map((queue) => queue.run(signal))])
+      await Promise.all([follow, poll, ...Object.values(this.#queues).map((queue) => queue.run(signal))])
     } finally {
       await this.#runner.close()
       await Promise.all([this.#watches, this.#secrets, this.#configMaps].map((watches) => watches.close()))
@@ -122,6 +137,10 @@ export class OperatorTerm {
       await this.#compactions.close()
       this.#connections.close()
     }
+  }
+
+  get #all(): readonly ResourceCache[] {
+    return [this.#namespaces, this.#mirrors, ...Object.values(this.#caches)]
   }
 
   async #poll(signal: AbortSignal): Promise<void> {
