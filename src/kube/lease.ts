@@ -6,6 +6,8 @@ import { LEASES } from './kube-resource.ts'
 
 const DURATION_MS = 15_000
 const RENEW_MS = 5000
+/** A renewal that failed is tried again while the lease is trusted yet. */
+const RETRY_MS = 1000
 /** Before the others may take over, by some time for what is under way and for clocks that run differently fast. */
 const TRUSTED_MS = 10_000
 
@@ -16,6 +18,12 @@ export interface LeaseOptions {
   /** Unique to this process. */
   readonly identity: string
   readonly clock: Clock
+}
+
+/** Whether one may write. */
+export interface Hold {
+  /** Whether nobody else may now. */
+  readonly isHeld: boolean
 }
 
 interface LeaseSpec {
@@ -30,7 +38,7 @@ interface LeaseSpec {
  * A Lease of coordination.k8s.io: of many processes one may write. Nobody's wall clock is trusted: a lease is taken over
  * when it was seen unchanged for its whole duration by the own monotonic clock.
  */
-export class Lease {
+export class Lease implements Hold {
   /** How long it is its holder's unless that renews it. */
   static readonly durationMs = DURATION_MS
   readonly ref: ObjectRef
@@ -158,9 +166,11 @@ export class Lease {
   }
 
   async #renew(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options
     while (!signal.aborted) {
       try {
-        await this.#options.clock.sleep(RENEW_MS, signal)
+        const dueMs = this.#renewedMs + RENEW_MS - clock.monotonic()
+        await clock.sleep(Math.max(dueMs, RETRY_MS), signal)
         const deadline = AbortSignal.any([signal, AbortSignal.timeout(RENEW_MS)])
         await this.#ask(() => this.#renewOnce(deadline))
       } catch {

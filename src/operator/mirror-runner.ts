@@ -96,9 +96,14 @@ export class MirrorRunner {
     this.#options.metrics.forgetMirror(key)
   }
 
-  /** Stops every mirror, for good. */
-  async close(): Promise<void> {
+  /** Stops every mirror, for good; resolves when they have let their targets go. What is called meanwhile starts none. */
+  async halt(): Promise<void> {
     await this.#supervisor.close()
+  }
+
+  /** Halts, and lets everything else go. */
+  async close(): Promise<void> {
+    await this.halt()
     await Promise.all([...this.#running.keys()].map((key) => this.stop(key)))
   }
 

@@ -2,6 +2,7 @@ import type { ConnectionStatus, EtcdMirrorStatus } from '../config/resource-stat
 import type { KubeClient } from '../kube/kube-client.ts'
 import type { KubeObject } from '../kube/kube-object.ts'
 import { CONFIG_MAPS, type KubeResource, SECRETS } from '../kube/kube-resource.ts'
+import type { Hold } from '../kube/lease.ts'
 import type { MirrorStatus } from '../mirror/mirror-status.ts'
 import type { HealthResult } from '../observe/health-registry.ts'
 import type { MetricsRegistry } from '../observe/metrics-registry.ts'
@@ -28,6 +29,8 @@ import { WorkQueue } from './work-queue.ts'
 
 export interface OperatorTermOptions {
   readonly client: KubeClient
+  /** The leadership: without it nothing is written. */
+  readonly hold: Hold
   /** undefined = all. */
   readonly namespaces: readonly string[] | undefined
   /** Of the operator itself. */
@@ -126,10 +129,13 @@ export class OperatorTerm {
       if (signal.aborted) resolve()
       else signal.addEventListener('abort', () => resolve(), { once: true })
     })
+    // At once: what the queues work on may wait for long, and mirrors must not write meanwhile.
+    const halted = aborted.then(() => this.#runner.halt())
     // With less than everything known a mirror would be told that its connection does not exist.
     await Promise.race([aborted, Promise.all(this.#all.map((cache) => cache.listed()))])
     try {
-      await Promise.all([follow, poll, ...Object.values(this.#queues).map((queue) => queue.run(signal))])
+      const work = Object.values(this.#queues).map((queue) => queue.run(signal))
+      await Promise.all([follow, poll, halted, ...work])
     } finally {
       await this.#runner.close()
       await Promise.all([this.#watches, this.#secrets, this.#configMaps].map((watches) => watches.close()))

@@ -1,19 +1,19 @@
 import { KubeError } from '../kube/kube-error.ts'
-import { Lease } from '../kube/lease.ts'
+import { type Hold, Lease } from '../kube/lease.ts'
 import type { MirrorStatus } from '../mirror/mirror-status.ts'
 import { HealthRegistry, type HealthResult } from '../observe/health-registry.ts'
 import { Heartbeat } from '../observe/heartbeat.ts'
 import { Backoff } from '../util/backoff.ts'
 import { LinkedAbort } from '../util/linked-abort.ts'
 import { leaseHealth } from './lease-health.ts'
+import { LEADER_LEASE } from './operator-resources.ts'
 import { OperatorTerm, type OperatorTermOptions } from './operator-term.ts'
 
-export interface OperatorOptions extends Omit<OperatorTermOptions, 'beat'> {
+export interface OperatorOptions extends Omit<OperatorTermOptions, 'beat' | 'hold'> {
   /** Of this process among all; undefined = it leads without asking. */
   readonly identity: string | undefined
 }
 
-export const LEADER_LEASE = 'etcd-mirror-operator'
 /** How often a process that does not lead asks whether it may. */
 const ASK_MS = 2000
 /** How long it waits for the answer. */
@@ -51,7 +51,7 @@ export class Operator {
   async run(signal: AbortSignal): Promise<void> {
     const lease = this.#lease
     this.#tellLeadership(false)
-    if (lease === undefined) return await this.#lead(signal)
+    if (lease === undefined) return await this.#lead({ isHeld: true }, signal)
     try {
       while (!signal.aborted) if (await this.#acquire(lease, signal)) await this.#leadWhile(lease, signal)
     } finally {
@@ -116,12 +116,12 @@ export class Operator {
         if (!lease.isHeld) lost.abort(new Error('the leadership was lost'))
       }
     }
-    await Promise.all([this.#lead(over), look()])
+    await Promise.all([this.#lead(lease, over), look()])
     if (lost.signal.aborted) logger.warn({ identity }, 'lost the leadership; stopped writing')
   }
 
-  async #lead(signal: AbortSignal): Promise<void> {
-    this.#term = new OperatorTerm({ ...this.#options, beat: () => this.#heartbeat.beat() })
+  async #lead(hold: Hold, signal: AbortSignal): Promise<void> {
+    this.#term = new OperatorTerm({ ...this.#options, hold, beat: () => this.#heartbeat.beat() })
     this.#tellLeadership(true)
     try {
       await this.#term.run(signal)

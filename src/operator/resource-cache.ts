@@ -23,7 +23,7 @@ export interface ResourceCacheOptions {
   readonly logger: Logger
   /** Called with the key of what came, changed or went. Must not throw. */
   readonly onChange: (key: string) => void
-  /** The objects of this place may be read now, or not any more. Must not throw. */
+  /** The objects of this place can be read now, or not any more. Must not throw. */
   readonly onAccess: (place: Place) => void
 }
 
@@ -41,19 +41,19 @@ export class ResourceCache {
     for (const place of options.places) this.#unlisted.set(idOf(place), undefined)
   }
 
-  /** Resolves once everything was listed that may be. */
+  /** Resolves once everything was listed that can be. */
   async listed(): Promise<void> {
     await this.#listed.promise
   }
 
-  /** Why not everything was listed yet that may be; undefined = it was. */
+  /** Why not everything was listed yet that can be; undefined = it was. */
   get obstacle(): string | undefined {
     if (this.#unlisted.size === 0) return undefined
     const failure = [...this.#unlisted.values()].find((each) => each !== undefined)
     return failure === undefined ? `${this.#options.resource.plural} are not listed yet` : withHint(failure)
   }
 
-  /** Why nothing of it may be read anywhere; undefined = something may. */
+  /** Why nothing of it can be read anywhere; undefined = something can. */
   get refusedEverywhere(): KubeError | undefined {
     return this.#refusals.size < this.#options.places.length ? undefined : [...this.#refusals.values()][0]
   }
@@ -66,7 +66,7 @@ export class ResourceCache {
     return this.#objects.values()
   }
 
-  /** Why the objects of a namespace (or the one of this name) may not be read; undefined = they may. */
+  /** Why the objects of a namespace (or the one of this name) cannot be read for now; undefined = they can. */
   refusal(of: string): KubeError | undefined {
     return this.#refusals.get(of) ?? this.#refusals.get(idOf({}))
   }
@@ -121,7 +121,7 @@ export class ResourceCache {
     this.#settle(id)
   }
 
-  /** Without the rights for one place the others are served all the same. */
+  /** Without the rights for one place, or the CRD of one kind, the others are served all the same. */
   #failed(place: Place, error: KubeError): void {
     const { resource, logger, onAccess } = this.#options
     const id = idOf(place)
@@ -130,7 +130,7 @@ export class ResourceCache {
       logger.warn({ resource: resource.plural, ...place, err: error }, 'cannot follow the resources; trying again')
     }
     if (this.#unlisted.has(id)) this.#unlisted.set(id, error)
-    if (!isForbidden(error)) return
+    if (error.code !== 'KubeNotFound' && !isForbidden(error)) return
     this.#refusals.set(id, error)
     if (!isKnown) onAccess(place)
     this.#settle(id)
