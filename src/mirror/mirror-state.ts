@@ -34,6 +34,7 @@ const NO_ERRORS: KeyErrors = { count: 0, examples: [] }
 /** Every fact a mirror knows about itself, in one place: each change reaches status, metrics and log together. */
 export class MirrorState {
   readonly #options: MirrorStateOptions
+  readonly #startedMs: number
   #phase: MirrorPhase = 'Opening'
   #published: { revision: number; epoch: number } | undefined
   #appliedRevision = 0
@@ -62,6 +63,7 @@ export class MirrorState {
 
   constructor(options: MirrorStateOptions) {
     this.#options = options
+    this.#startedMs = options.clock.monotonic()
     this.#source = new OngoingFailure({ ...options, recovered: 'etcd answers again' })
     this.#target = new OngoingFailure({ ...options, recovered: 'the target can be written again' })
     this.#hold = new OngoingFailure({ ...options, recovered: 'no guard holds the copy any more' })
@@ -94,6 +96,8 @@ export class MirrorState {
       maxStalenessMs,
       lastVerifiedMs: this.#verifiedMs,
       lastError: this.#firstFailure(fault),
+      sourceError: this.#source.current,
+      runningMs: clock.monotonic() - this.#startedMs,
     }
   }
 
@@ -275,6 +279,11 @@ export class MirrorState {
     this.#connected = true
     this.#source.end()
     metrics.set('etcd_mirror_source_connected', { mirror: name }, 1)
+  }
+
+  /** etcd has answered as it should, although no watch is open. */
+  answered(): void {
+    this.#source.end()
   }
 
   /** The watch is not open, or etcd refuses to answer; retried. Each new reason is logged once. */
