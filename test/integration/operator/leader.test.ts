@@ -141,7 +141,7 @@ test('a leader whose writes get no answer keeps the Lease, and without it begins
   // What is to be said of one more mirror waits, too.
   await rig.apply([mirror('late')])
   const workers = 'controller_runtime_active_workers{controller="etcdmirror"}'
-  await eventually(async () => expect(await leader.metric(workers)).toBe(1), patient)
+  await eventually(async () => expect(await leader.metric(workers)).toBeGreaterThan(0), patient)
   const isLease = (pathname: string) => pathname.includes('/leases')
   const writes = () => proxy.writes.filter((pathname) => !isLease(pathname))
   proxy.refuses = isLease
