@@ -6,6 +6,7 @@ import { Heartbeat } from '../observe/heartbeat.ts'
 import { Backoff } from '../util/backoff.ts'
 import { LinkedAbort } from '../util/linked-abort.ts'
 import { leaseHealth } from './lease-health.ts'
+import { LEADER_LEASE } from './operator-resources.ts'
 import { OperatorTerm, type OperatorTermOptions } from './operator-term.ts'
 
 export interface OperatorOptions extends Omit<OperatorTermOptions, 'beat' | 'hold'> {
@@ -13,7 +14,6 @@ export interface OperatorOptions extends Omit<OperatorTermOptions, 'beat' | 'hol
   readonly identity: string | undefined
 }
 
-export const LEADER_LEASE = 'etcd-mirror-operator'
 /** How often a process that does not lead asks whether it may. */
 const ASK_MS = 2000
 /** How long it waits for the answer. */

@@ -2,8 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { KubeObject } from '../../../src/kube/kube-object.ts'
 import { CONFIG_MAPS, type KubeResource, LEASES } from '../../../src/kube/kube-resource.ts'
 import { ListWatch } from '../../../src/kube/list-watch.ts'
-import { LEADER_LEASE } from '../../../src/operator/operator.ts'
-import { ETCD_MIRRORS } from '../../../src/operator/operator-resources.ts'
+import { ETCD_MIRRORS, LEADER_LEASE } from '../../../src/operator/operator-resources.ts'
 import { systemClock } from '../../../src/util/clock.ts'
 import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts'
 import { startHoldingWebhook } from '../../support/holding-webhook.ts'
@@ -37,7 +36,7 @@ beforeAll(async () => {
       apiVersion,
       kind: 'EtcdMirror',
       metadata: { name: 'app', namespace },
-      spec: { connectionRef, prefix: '/a/', target },
+      spec: { connectionRef, prefix: '/a/', target, maxStaleness: '10m' },
     },
   ])
 })

@@ -6,6 +6,7 @@ import { ETCD_KEYS } from '../../../src/targets/objects/etcd-key-projection.ts'
 import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts'
 import { type KubeApi, startKubeApi } from '../../support/kube-api.ts'
 import { conditionsOf, OPERATOR_USER, OperatorRig, type OperatorRun } from '../../support/operator-rig.ts'
+import { startTcpProxy } from '../../support/tcp-proxy.ts'
 import { eventually } from '../../support/wait.ts'
 import { manyNames, Writer } from '../../support/writer.ts'
 
@@ -177,6 +178,34 @@ test('a drifted object is repaired, through the watch that all mirrors share', a
   await rig.until(CONFIG_MAPS, namespace, 'app', (now) => expect(now?.data).toEqual({ a: '1' }))
 })
 
+test('an object that somebody gives to another mirror is missing to its own, until it is given back', async () => {
+  const namespace = await rig.namespace()
+  await put(namespace, 'a', '1')
+  await rig.apply([connection(namespace), mirror(namespace)])
+  await untilReady(namespace, 'True/Published')
+  const giveTo = (owner: string) =>
+    api.kubectl(['-n', namespace, 'label', 'configmap', 'app', `etcdmirror.dev/mirror=${owner}`, '--overwrite'])
+  const untilStalled = (expected: string) =>
+    rig.until(ETCD_MIRRORS, namespace, 'app', (object) => expect(conditionsOf(object).Stalled).toBe(expected))
+  await giveTo('other')
+  await untilStalled('True/Foreign')
+  await giveTo('app')
+  await untilStalled('False/AsExpected')
+})
+
+test('the mirrors of a connection share two connections to etcd: one for watches, one for the rest', async () => {
+  const namespace = await rig.namespace()
+  await put(namespace, 'a', '1')
+  await using proxy = await startTcpProxy(Number(new URL(etcd.endpoint).port))
+  const names = Array.from({ length: 12 }, (_, index) => `mirror-${index}`)
+  await rig.apply([
+    connection(namespace, { endpoints: [proxy.endpoint] }),
+    ...names.map((name) => mirror(namespace, { target: { configMap: { name } } }, name)),
+  ])
+  for (const name of names) await untilReady(namespace, 'True/Published', name)
+  await eventually(() => expect(proxy.connectionCount).toBe(2))
+})
+
 test('a changed spec counts, and an annotation forces a resync', async () => {
   const namespace = await rig.namespace()
   await put(namespace, 'a', '1')
@@ -287,6 +316,34 @@ test('a deleted mirror is forgotten; its object is left to its owner reference',
   await eventually(async () => expect(await operator.metric(series)).toBeUndefined())
   await put(namespace, 'a', '2')
   expect((await rig.get(CONFIG_MAPS, namespace, 'app'))?.metadata.ownerReferences).toHaveLength(1)
+})
+
+test('an object that was orphaned, or given to somebody else, belongs to its mirror again, and to others as well', async () => {
+  const namespace = await rig.namespace()
+  await put(namespace, 'a', '1')
+  await rig.apply([connection(namespace), mirror(namespace)])
+  const before = await untilReady(namespace, 'True/Published')
+  const setOwners = (owners: readonly object[]) =>
+    api.kubectl([
+      ...['-n', namespace, 'patch', 'configmap', 'app', '--type=json', '-p'],
+      JSON.stringify([{ op: 'replace', path: '/metadata/ownerReferences', value: owners }]),
+    ])
+  const untilOwned = (uids: readonly (string | undefined)[]) =>
+    rig.until(CONFIG_MAPS, namespace, 'app', (object) =>
+      expect(new Set(object?.metadata.ownerReferences?.map(({ uid }) => uid))).toEqual(new Set(uids)),
+    )
+  // What `kubectl delete --cascade=orphan` has the garbage collector do.
+  await api.kubectl(['-n', namespace, 'delete', 'etcdmirror', 'app'])
+  await eventually(async () =>
+    expect(await operator.metric(`etcd_mirror_ready{mirror="${namespace}/app"}`)).toBe(undefined),
+  )
+  await setOwners([])
+  await rig.apply([mirror(namespace)])
+  const after = await untilReady(namespace, 'True/Published')
+  expect(after?.metadata.uid).not.toBe(before?.metadata.uid)
+  await untilOwned([after?.metadata.uid])
+  await setOwners([{ apiVersion: 'v1', kind: 'ConfigMap', name: 'other', uid: 'of-another' }])
+  await untilOwned([after?.metadata.uid, 'of-another'])
 })
 
 test('a connection that asks for it has etcd compacted once a period, by the revision of one period ago', async () => {

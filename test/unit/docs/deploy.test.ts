@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
+import { FLAGS } from '../../../src/commands/flag-table.ts'
 import { ConfigDir } from '../config/config-dir.ts'
 import { runningServer } from '../server/running-server.ts'
 import { Page, PROJECT } from './markdown.ts'
@@ -130,6 +131,14 @@ test('docs/image.md names exactly the build arguments of the Dockerfile', () => 
   const listed = page.rows.flatMap(([names = '']) => [...names.matchAll(/`([A-Z_]+)`/g)].map(([, name]) => name))
   expect(listed).toEqual(known)
   for (const [, name] of page.text.matchAll(/--build-arg (\w+)/g)) expect(known).toContain(name)
+})
+
+test('the chart has a value for every flag of the operator, but for those that would break it', () => {
+  const deployment = readFileSync(join(PROJECT, 'deploy/helm/etcd-mirror/templates/deployment.yaml'), 'utf8')
+  const given = [...deployment.matchAll(/- --([a-z-]+)=/g)].map(([, flag]) => flag)
+  const flags = Object.values(FLAGS).filter(({ commands }) => commands.includes('operator'))
+  const names = flags.map(({ usage }) => usage.match(/^--([a-z-]+)/)?.[1])
+  expect([...given, 'http-bind', 'leader-election'].sort()).toEqual(names.sort())
 })
 
 test('docs/install.md names values that the chart has', () => {
