@@ -1,20 +1,14 @@
 import * as z from 'zod'
 import { durationField } from '../mirror/options.ts'
-import { isDnsSubdomain } from '../targets/objects/metadata-faults.ts'
+import { objectNameField } from '../targets/objects/options.ts'
 
 /** etcd servers cut a client that pings more often. */
 const MIN_KEEPALIVE_MS = 5000
 
-const nameField = z
-  .string()
-  .min(1)
-  .max(253)
-  .refine(isDnsSubdomain, 'must be a DNS subdomain: lower-case letters, digits, inner "-" and "."')
-
 const tlsSchema = z
   .strictObject({
     secretRef: z
-      .strictObject({ name: nameField.describe('Name of the Secret.') })
+      .strictObject({ name: objectNameField('Name of the Secret.') })
       .optional()
       .describe(
         'Secret with ca.crt (authorities to trust; without it those of the system) and, for a client certificate, tls.crt and tls.key.',
@@ -31,7 +25,7 @@ const tlsSchema = z
 const authSchema = z
   .strictObject({
     secretRef: z
-      .strictObject({ name: nameField.describe('Name of the Secret.') })
+      .strictObject({ name: objectNameField('Name of the Secret.') })
       .describe('Secret with username and password, as those of type kubernetes.io/basic-auth.'),
   })
   .describe('Log in to etcd with user and password.')

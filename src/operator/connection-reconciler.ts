@@ -14,6 +14,7 @@ import {
   type ConnectionFault,
   type ConnectionSpec,
   connectionOptions,
+  grantsOf,
   parseConnection,
   type SecretData,
 } from './connection-options.ts'
@@ -60,54 +61,86 @@ export class ConnectionReconciler {
   }
 
   async reconcile(key: string, signal: AbortSignal): Promise<number | undefined> {
-    const { cache, connections, compactions, onChange, secrets, statuses } = this.#options
+    const { cache, connections, compactions, secrets, statuses } = this.#options
     const resource = cache.get(key)
+    if (connections.get(key)?.uid !== resource?.metadata.uid) await this.#forget(key)
     if (resource === undefined) {
       statuses.forget(key)
       secrets.use(key, [])
-      await compactions.use(key, undefined, 0)
-      if (connections.delete(key)) onChange(key)
       return undefined
     }
-    const before = connections.get(key)
+    const before = this.#withGrantsOfNow(key, resource)
     const state = await this.#stateOf(key, resource, before)
     if (state === undefined) return undefined
-    connections.set(key, state)
+    this.#set(key, state)
     await compactions.use(key, state.shared, state.compactionMs)
-    if (isOther(before, state)) onChange(key)
     await this.#report(key, resource, state, signal)
     return AGAIN_MS + Math.random() * JITTER_MS
+  }
+
+  async #forget(key: string): Promise<void> {
+    const { connections, compactions, onChange } = this.#options
+    await compactions.use(key, undefined, 0)
+    if (connections.delete(key)) onChange(key)
+  }
+
+  #set(key: string, state: ConnectionState): void {
+    const { connections, onChange } = this.#options
+    const before = connections.get(key)
+    connections.set(key, state)
+    if (isOther(before, state)) onChange(key)
+  }
+
+  /** What is not granted any more ends at once, whatever has to be waited for and whatever is wrong with the rest. */
+  #withGrantsOfNow(key: string, { spec }: KubeObject): ConnectionState | undefined {
+    const { connections, kind } = this.#options
+    const before = connections.get(key)
+    if (before !== undefined) this.#set(key, { ...before, allow: grantsOf(kind, spec) })
+    return connections.get(key)
   }
 
   /** undefined = its Secrets were not read yet: they will call again. */
   async #stateOf(
     key: string,
-    resource: KubeObject,
+    { metadata, spec }: KubeObject,
     before: ConnectionState | undefined,
   ): Promise<ConnectionState | undefined> {
-    const { shared, hash: known = '', allow, compactionMs = 0 } = before ?? {}
-    const kept = { shared, hash: known, allow, compactionMs }
-    const parsed = parseConnection(this.#options.kind, resource.spec)
+    const { kind } = this.#options
+    const kept = before ?? {
+      uid: metadata.uid,
+      shared: undefined,
+      hash: '',
+      allow: grantsOf(kind, spec),
+      compactionMs: 0,
+    }
+    const parsed = parseConnection(kind, spec)
     if ('fault' in parsed) return { ...kept, fault: parsed.fault }
-    const { spec } = parsed
-    const written = { allow: 'allow' in spec ? spec.allow : undefined, compactionMs: spec.compaction?.period ?? 0 }
-    const secrets = this.#secretsOf(key, spec, resource.metadata.namespace)
+    const secrets = this.#secretsOf(key, parsed.spec, metadata.namespace)
     if (secrets === undefined) return undefined
-    if ('fault' in secrets) return { ...kept, ...written, fault: secrets.fault }
+    const made = 'fault' in secrets ? secrets : await this.#connect(parsed.spec, secrets, before)
+    return { ...kept, compactionMs: parsed.spec.compaction?.period ?? 0, ...made }
+  }
+
+  /** What is the same as before stays the one of before. */
+  async #connect(
+    spec: ConnectionSpec,
+    secrets: Secrets,
+    before: ConnectionState | undefined,
+  ): Promise<Pick<ConnectionState, 'shared' | 'hash' | 'fault'> | { readonly fault: ConnectionFault }> {
     const made = connectionOptions(spec, secrets)
-    if ('fault' in made) return { ...kept, ...written, fault: made.fault }
+    if ('fault' in made) return made
     const { etcd, given } = made
     const hash = configHash({ etcd, secrets: [secrets.tls, secrets.auth].map(plain) })
-    if (before?.shared !== undefined && before.hash === hash) return { ...kept, ...written, fault: undefined }
+    if (before?.shared !== undefined && before.hash === hash) return { shared: before.shared, hash, fault: undefined }
     const { clock, metrics } = this.#options
     const pool = new ClientPool(etcd, { clock, metrics, given })
     try {
       await pool.reserve(1)
     } catch (error) {
       if (!(error instanceof EtcdMirrorError)) throw error
-      return { ...kept, ...written, fault: { reason: 'SecretInvalid', message: withHint(error) } }
+      return { fault: { reason: 'SecretInvalid', message: withHint(error) } }
     }
-    return { shared: new SharedConnection(etcd, pool), hash, ...written, fault: undefined }
+    return { shared: new SharedConnection(etcd, pool), hash, fault: undefined }
   }
 
   #secretsOf(
@@ -135,7 +168,7 @@ export class ConnectionReconciler {
     const { namespace, name } = ref
     switch (found.kind) {
       case 'present':
-        return new Map(Object.entries(found.data).map(([field, text]) => [field, Buffer.from(text, 'base64')]))
+        return new Map([...found.data].map(([field, text]) => [field, Buffer.from(text, 'base64')]))
       case 'absent': {
         const message = `Secret "${name}" does not exist in the namespace ${namespace}`
         return { fault: { reason: 'SecretNotFound', message } }
@@ -143,6 +176,10 @@ export class ConnectionReconciler {
       case 'forbidden': {
         const message = `The operator may not read Secret "${name}" of the namespace ${namespace}: ${found.message}`
         return { fault: { reason: 'SecretForbidden', message } }
+      }
+      case 'unreadable': {
+        const message = `Secret "${name}" of the namespace ${namespace} cannot be read: ${found.message}`
+        return { fault: { reason: 'SecretUnreadable', message } }
       }
     }
   }

@@ -10,12 +10,12 @@ import { sameConditions, toConditions } from './conditions.ts'
 import { connectionKey } from './connection-kind.ts'
 import type { Connections } from './connections.ts'
 import { currentFindings } from './current-findings.ts'
-import { mirrorFault } from './mirror-faults.ts'
 import type { MirrorFacts } from './mirror-findings.ts'
-import type { MirrorRunner } from './mirror-runner.ts'
-import type { ConnectionRef } from './mirror-spec.ts'
+import type { MirrorRunner, WantedMirror } from './mirror-runner.ts'
+import { type ConnectionRef, mirrorRequest } from './mirror-spec.ts'
 import type { MirrorTemplates } from './mirror-templates.ts'
 import { ETCD_MIRRORS } from './operator-resources.ts'
+import { type Refusal, refused } from './refusal.ts'
 import type { ResourceCache } from './resource-cache.ts'
 import type { SharedConnection } from './shared-connection.ts'
 import { sidecarConfigName, writeSidecarConfig } from './sidecar-config.ts'
@@ -43,7 +43,11 @@ interface UsableConnection {
   readonly resource: KubeObject
 }
 
-type Refusal = Extract<MirrorFacts, { kind: 'refused' }>
+/** What is to become of an EtcdMirror. */
+type Wanted =
+  | { readonly kind: 'mirror'; readonly mirror: WantedMirror }
+  | { readonly kind: 'files'; readonly ref: ConnectionRef; readonly connection: UsableConnection }
+  | Refusal
 
 /** Has each EtcdMirror run as it is written, and says in its status what became of it. */
 export class MirrorReconciler {
@@ -62,11 +66,14 @@ export class MirrorReconciler {
       templates.forget(key)
       return undefined
     }
-    const facts = await this.#bringAbout(key, resource, signal)
+    const wanted = this.#wantedOf(key, resource)
+    // Before anything that may fail: what ran so far may be what is not granted any more.
+    if (wanted?.kind !== 'mirror') await runner.stop(key)
+    if (wanted === undefined) return undefined
+    const facts = await this.#bringAbout(key, resource, wanted, signal)
     if (facts === undefined) return undefined
-    if (facts.kind !== 'running') await runner.stop(key)
     const againMs = await this.#report(key, resource, facts, signal)
-    return facts.kind === 'rendered' ? RENDERED_MS : againMs
+    return facts.kind === 'rendered' ? Math.min(againMs ?? RENDERED_MS, RENDERED_MS) : againMs
   }
 
   /** Whether the conditions that stand in the resource are not those of now any more. Cheap. */
@@ -86,23 +93,45 @@ export class MirrorReconciler {
   }
 
   /** undefined = its connection or its template was not looked at yet: that will call again. */
-  async #bringAbout(key: string, resource: KubeObject, signal: AbortSignal): Promise<MirrorFacts | undefined> {
-    const { runner, templates } = this.#options
-    const request = templates.requestOf(resource)
-    if (request === undefined || request.kind === 'refused') return request
-    const prefix = request.kind === 'files' ? request.prefix : request.config.prefix.toString('utf8')
-    const connection = this.#connectionOf(request.connection, resource, prefix)
+  #wantedOf(key: string, resource: KubeObject): Wanted | undefined {
+    const { allowsObjects, templates } = this.#options
+    const { namespace = '' } = resource.metadata
+    const request = mirrorRequest(resource)
+    if (request.kind !== 'template') templates.forget(key)
+    if (request.kind === 'refused') return request
+    const { connection: ref, prefix } = request
+    const connection = this.#connectionOf(ref, resource, prefix)
     if (connection === undefined || 'kind' in connection) return connection
-    if (request.kind === 'files') return await this.#renderFiles(resource, request.connection, connection, signal)
-    const { config } = request
-    if ('objects' in config.target && !this.#options.allowsObjects) {
+    if (request.kind === 'files') return { kind: 'files', ref, connection }
+    const config = request.kind === 'template' ? templates.configOf(key, namespace, request) : request.config
+    if (config === undefined || 'kind' in config) return config
+    if ('objects' in config.target && !allowsObjects) {
       return refused('KindNotAllowed', 'spec.target.objects: the operator allows no kind (--allow-kinds)')
     }
-    const fault = mirrorFault(config)
-    if (fault !== undefined) return refused('InvalidSpec', fault)
-    const { namespace = '' } = resource.metadata
+    const mirror = { config, namespace, owner: ownerOf(resource), connection: connection.shared }
+    return { kind: 'mirror', mirror }
+  }
+
+  async #bringAbout(
+    key: string,
+    resource: KubeObject,
+    wanted: Wanted,
+    signal: AbortSignal,
+  ): Promise<MirrorFacts | undefined> {
+    switch (wanted.kind) {
+      case 'refused':
+        return wanted
+      case 'files':
+        return await this.#renderFiles(resource, wanted.ref, wanted.connection, signal)
+      case 'mirror':
+        return await this.#run(key, wanted.mirror)
+    }
+  }
+
+  async #run(key: string, wanted: WantedMirror): Promise<MirrorFacts | undefined> {
+    const { runner } = this.#options
     try {
-      await runner.ensure(key, { config, namespace, owner: ownerOf(resource), connection: connection.shared })
+      await runner.ensure(key, wanted)
     } catch (error) {
       if (!(error instanceof EtcdMirrorError)) throw error
       return refused('ConnectionNotReady', error.message)
@@ -190,11 +219,11 @@ export class MirrorReconciler {
 }
 
 function factsOf(status: MirrorStatus): Partial<EtcdMirrorStatus> {
-  const { target, published, keys, keyErrors, objects } = status
+  const { target, published, publishedRevision, keys, keyErrors, objects } = status
   if (!published) return { target }
   return {
     target,
-    publishedRevision: revisionOf(status),
+    publishedRevision,
     keys: keys - keyErrors.count,
     keyErrors: keyErrors.count,
     objects,
@@ -209,10 +238,6 @@ function renderedFacts({ kind }: MirrorFacts, { metadata }: KubeObject): Partial
   return kind === 'rendered' ? { target: `configMap/${sidecarConfigName(metadata.name)}`, objects: 1 } : {}
 }
 
-function revisionOf({ published, publishedRevision }: MirrorStatus): number | undefined {
-  return published ? publishedRevision : undefined
-}
-
 function isoSeconds(ms: number): string {
   return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
 }
@@ -221,8 +246,4 @@ function ownerOf({ metadata }: KubeObject): OwnerReference {
   const { name, uid = '' } = metadata
   const { kind } = ETCD_MIRRORS
   return { apiVersion: apiVersionOf(ETCD_MIRRORS), kind, name, uid, controller: true, blockOwnerDeletion: false }
-}
-
-function refused(reason: string, message: string): Refusal {
-  return { kind: 'refused', reason, message }
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { KubeClient } from '../kube/kube-client.ts'
 import type { KubeError } from '../kube/kube-error.ts'
 import type { KubeObject } from '../kube/kube-object.ts'
@@ -9,9 +10,11 @@ import { isForbidden } from './is-forbidden.ts'
 
 /** A Secret or ConfigMap as the API last told it. */
 export type NamedObject =
-  | { readonly kind: 'present'; readonly data: Readonly<Record<string, string>> }
+  | { readonly kind: 'present'; readonly data: ReadonlyMap<string, string> }
   | { readonly kind: 'absent' }
   | { readonly kind: 'forbidden'; readonly message: string }
+  /** It was never read, and cannot be for another reason. */
+  | { readonly kind: 'unreadable'; readonly message: string }
 
 export interface NamedRef {
   readonly namespace: string
@@ -29,10 +32,12 @@ export interface NamedObjectsOptions {
 }
 
 interface Followed {
+  readonly ref: NamedRef
   readonly users: Set<string>
   readonly stop: AbortController
-  readonly ended: Promise<void>
   known: NamedObject | undefined
+  /** The failure that the log has told last. */
+  told: string | undefined
 }
 
 /**
@@ -44,6 +49,8 @@ export class NamedObjects {
   readonly #followed = new Map<string, Followed>()
   /** What each user names. */
   readonly #used = new Map<string, ReadonlySet<string>>()
+  /** Everything that is under way, also of objects that nobody names any more. */
+  readonly #running = new Set<Promise<void>>()
 
   constructor(options: NamedObjectsOptions) {
     this.#options = options
@@ -66,10 +73,9 @@ export class NamedObjects {
 
   /** Ends every watch. */
   async close(): Promise<void> {
-    const all = [...this.#followed.values()]
+    for (const { stop } of this.#followed.values()) stop.abort()
     this.#followed.clear()
-    for (const { stop } of all) stop.abort()
-    await Promise.all(all.map(({ ended }) => ended))
+    await Promise.all(this.#running)
   }
 
   #drop(id: string, user: string): void {
@@ -84,39 +90,53 @@ export class NamedObjects {
     const id = idOf(ref)
     const before = this.#followed.get(id)
     if (before !== undefined) return before
-    const stop = new AbortController()
-    const ended = this.#run(ref, stop.signal)
-    const followed: Followed = { users: new Set(), stop, ended, known: undefined }
+    const followed: Followed = {
+      ref,
+      users: new Set(),
+      stop: new AbortController(),
+      known: undefined,
+      told: undefined,
+    }
     this.#followed.set(id, followed)
+    const running = this.#run(followed).finally(() => this.#running.delete(running))
+    this.#running.add(running)
     return followed
   }
 
-  #run(ref: NamedRef, signal: AbortSignal): Promise<void> {
+  #run(followed: Followed): Promise<void> {
     const { client, clock, resource } = this.#options
-    const { namespace, name } = ref
+    const { namespace, name } = followed.ref
     const watch = new ListWatch({
       client,
       query: { resource, namespace, fieldSelector: `metadata.name=${name}` },
       clock,
-      onList: ([object]) => this.#learn(ref, object === undefined ? { kind: 'absent' } : presentOf(object)),
-      onChange: (object) => this.#learn(ref, presentOf(object)),
-      onDelete: () => this.#learn(ref, { kind: 'absent' }),
-      onError: (error) => this.#failed(ref, error),
+      onList: ([object]) => this.#learn(followed, object === undefined ? { kind: 'absent' } : presentOf(object)),
+      onChange: (object) => this.#learn(followed, presentOf(object)),
+      onDelete: () => this.#learn(followed, { kind: 'absent' }),
+      onOpen: () => {
+        followed.told = undefined
+      },
+      onError: (error) => this.#failed(followed, error),
     })
-    return watch.run(signal)
+    return watch.run(followed.stop.signal)
   }
 
-  #learn(ref: NamedRef, known: NamedObject): void {
-    const followed = this.#followed.get(idOf(ref))
-    if (followed === undefined || JSON.stringify(followed.known) === JSON.stringify(known)) return
+  #learn(followed: Followed, known: NamedObject): void {
+    if (isDeepStrictEqual(followed.known, known)) return
     followed.known = known
     for (const user of followed.users) this.#options.onChange(user)
   }
 
-  #failed(ref: NamedRef, error: KubeError): void {
+  #failed(followed: Followed, error: KubeError): void {
+    const { message } = error
+    // What was read once counts on while the API is away; who waits for a first answer is told why there is none.
+    const isUnread = followed.known === undefined || followed.known.kind === 'unreadable'
+    if (isForbidden(error)) this.#learn(followed, { kind: 'forbidden', message })
+    else if (isUnread) this.#learn(followed, { kind: 'unreadable', message })
+    if (followed.told === message || isForbidden(error)) return
+    followed.told = message
     const { resource, logger } = this.#options
-    if (isForbidden(error)) this.#learn(ref, { kind: 'forbidden', message: error.message })
-    else logger.warn({ resource: resource.plural, ...ref, err: error }, 'cannot follow an object; trying again')
+    logger.warn({ resource: resource.plural, ...followed.ref, err: error }, 'cannot follow an object; trying again')
   }
 }
 
@@ -125,5 +145,5 @@ function idOf({ namespace, name }: NamedRef): string {
 }
 
 function presentOf({ data }: KubeObject): NamedObject {
-  return { kind: 'present', data: (data ?? {}) as Readonly<Record<string, string>> }
+  return { kind: 'present', data: new Map(Object.entries((data ?? {}) as Readonly<Record<string, string>>)) }
 }
