@@ -5,6 +5,9 @@ import { objectNameField } from '../targets/objects/options.ts'
 /** etcd servers cut a client that pings more often. */
 const MIN_KEEPALIVE_MS = 5000
 
+/** How long something may wait for an etcd that does not answer. */
+export const MAX_TIMEOUT = '10m'
+
 const tlsSchema = z
   .strictObject({
     secretRef: z
@@ -53,8 +56,12 @@ const connectionFields = {
     .boolean()
     .prefault(false)
     .describe('No TLS on purpose: needed to send a password in plain text.'),
-  dialTimeout: durationField('1s').describe('How long connecting to one endpoint may take.'),
-  operationTimeout: durationField('3s').describe('How long one call may take, over all endpoints it tries.'),
+  dialTimeout: durationField('1s', 0, MAX_TIMEOUT).describe(
+    'How long connecting to one endpoint may take, at most 10m.',
+  ),
+  operationTimeout: durationField('3s', 0, MAX_TIMEOUT).describe(
+    'How long one call may take, over all endpoints it tries, at most 10m.',
+  ),
   keepaliveTime: durationField('10s', MIN_KEEPALIVE_MS).describe(
     'How often a silent connection is asked whether it lives.',
   ),

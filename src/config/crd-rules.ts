@@ -1,7 +1,7 @@
 import { DURATION_FORMS } from '../util/duration.ts'
 import { FILE_MODE, FILE_MODE_FORMS } from '../util/file-mode.ts'
 import { QUANTITY_FORMS } from '../util/quantity.ts'
-import { VALUES_RULE } from './connection-resource.ts'
+import { MAX_TIMEOUT, VALUES_RULE } from './connection-resource.ts'
 import { MIRROR_TARGETS } from './mirror-resource.ts'
 
 /** A rule in CEL that the API server holds. */
@@ -16,9 +16,14 @@ export type CelRules = Readonly<Record<string, readonly CelRule[]>>
 
 const RESERVED = "k.startsWith('etcdmirror.dev/') || k == 'app.kubernetes.io/managed-by'"
 
+const IS_DURATION = "self.matches('^[+]?(0|(([0-9]+[.]?[0-9]*|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$')"
 const DURATION: CelRule = {
-  rule: "type(self) == int ? self == 0 : self.matches('^[+]?(0|(([0-9]+[.]?[0-9]*|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$')",
+  rule: `type(self) == int ? self == 0 : ${IS_DURATION}`,
   message: `must be 0 or ${DURATION_FORMS}`,
+}
+const TIMEOUT: CelRule = {
+  rule: `type(self) == int || !${IS_DURATION} || duration(self) <= duration('${MAX_TIMEOUT}')`,
+  message: `must be at most ${MAX_TIMEOUT}`,
 }
 const SIZE: CelRule = {
   rule: "type(self) == int ? self > 0 : self.matches('^[0-9]+(k|M|G|Ki|Mi|Gi)?$')",
@@ -95,8 +100,8 @@ export const CONNECTION_RULES: CelRules = {
         'the password of auth would be sent in plain text: use https:// or tls, or set insecureTransport: true to allow it',
     },
   ],
-  'spec.dialTimeout': [DURATION],
-  'spec.operationTimeout': [DURATION],
+  'spec.dialTimeout': [DURATION, TIMEOUT],
+  'spec.operationTimeout': [DURATION, TIMEOUT],
   'spec.keepaliveTime': [DURATION],
   'spec.keepaliveTimeout': [DURATION],
   'spec.compaction.period': [DURATION],

@@ -1,8 +1,6 @@
 import { ClientPool } from '../assemble/client-pool.ts'
 import { configHash } from '../config/config-hash.ts'
 import type { ConnectionStatus } from '../config/resource-status.ts'
-import type { EtcdClient } from '../etcd/etcd-client.ts'
-import type { StatusResponse } from '../etcd/messages.ts'
 import type { KubeObject } from '../kube/kube-object.ts'
 import type { Clock } from '../util/clock.ts'
 import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
@@ -18,6 +16,7 @@ import {
   parseConnection,
   type SecretData,
 } from './connection-options.ts'
+import type { ConnectionProbes } from './connection-probes.ts'
 import type { ConnectionState, Connections } from './connections.ts'
 import type { NamedObjects, NamedRef } from './named-objects.ts'
 import type { ResourceCache } from './resource-cache.ts'
@@ -30,6 +29,8 @@ export interface ConnectionReconcilerOptions {
   readonly cache: ResourceCache
   readonly connections: Connections
   readonly compactions: Compactions
+  /** They call again when an etcd was asked. */
+  readonly probes: ConnectionProbes
   /** The Secrets that connections name; they call again when one changes. */
   readonly secrets: NamedObjects
   /** Where Secrets of a ClusterEtcdConnection are. */
@@ -43,14 +44,11 @@ export interface ConnectionReconcilerOptions {
   readonly onChange: (key: string) => void
 }
 
-/** How often etcd is asked whether it is there. */
+/** How often it is counted how many mirrors use it. */
 const AGAIN_MS = 30_000
 const JITTER_MS = 3000
 
 type Secrets = { readonly tls: SecretData | undefined; readonly auth: SecretData | undefined }
-type Probe =
-  | { readonly answer: StatusResponse; readonly members: number | undefined }
-  | { readonly error: EtcdMirrorError }
 
 /** Makes of each connection what mirrors can use, follows its Secrets, and says in its status what became of it. */
 export class ConnectionReconciler {
@@ -61,7 +59,7 @@ export class ConnectionReconciler {
   }
 
   async reconcile(key: string, signal: AbortSignal): Promise<number | undefined> {
-    const { cache, connections, compactions, secrets, statuses } = this.#options
+    const { cache, connections, compactions, probes, secrets, statuses } = this.#options
     const resource = cache.get(key)
     if (connections.get(key)?.uid !== resource?.metadata.uid) await this.#forget(key)
     if (resource === undefined) {
@@ -73,13 +71,15 @@ export class ConnectionReconciler {
     const state = await this.#stateOf(key, resource, before)
     if (state === undefined) return undefined
     this.#set(key, state)
+    probes.use(key, state.shared)
     await compactions.use(key, state.shared, state.compactionMs)
     await this.#report(key, resource, state, signal)
     return AGAIN_MS + Math.random() * JITTER_MS
   }
 
   async #forget(key: string): Promise<void> {
-    const { connections, compactions, onChange } = this.#options
+    const { connections, compactions, onChange, probes } = this.#options
+    probes.use(key, undefined)
     await compactions.use(key, undefined, 0)
     if (connections.delete(key)) onChange(key)
   }
@@ -185,46 +185,23 @@ export class ConnectionReconciler {
   }
 
   async #report(key: string, resource: KubeObject, state: ConnectionState, signal: AbortSignal): Promise<void> {
-    const { statuses, countMirrors, compactions, kind } = this.#options
-    const probe = state.shared === undefined ? undefined : await probeEtcd(state.shared, signal)
-    const known = probe && 'answer' in probe ? probe : undefined
-    const findings = connectionFindings(state, probe && 'error' in probe ? probe.error : undefined)
+    const { statuses, countMirrors, compactions, probes, kind } = this.#options
+    const probe = probes.get(key)
+    // Its etcd was not asked yet: that will call again.
+    if (state.shared !== undefined && probe === undefined) return
+    const [known, error] = probe && 'error' in probe ? [undefined, probe.error] : [probe, undefined]
     const facts: Partial<ConnectionStatus> = {
       mirrors: countMirrors(key),
       compactedRevision: compactions.compactedRevision(key),
-      ...(known && {
-        version: known.answer.version,
-        clusterId: known.answer.header.clusterId.toString(16),
-        members: known.members,
-      }),
+      ...known,
     }
-    await statuses.write({ resource: resourceOfConnection(kind), object: resource, findings, facts, signal })
-  }
-}
-
-async function probeEtcd(shared: SharedConnection, signal: AbortSignal): Promise<Probe> {
-  const client = await shared.lease()
-  try {
-    const answer = await client.unary('status', {}, { signal })
-    return { answer, members: await memberCount(client, signal) }
-  } catch (error) {
-    signal.throwIfAborted()
-    if (error instanceof EtcdMirrorError) return { error }
-    throw error
-  } finally {
-    shared.release(client)
-  }
-}
-
-/** undefined = it is not told: newer versions of etcd want rights for it, and proxies need not know. */
-async function memberCount(client: EtcdClient, signal: AbortSignal): Promise<number | undefined> {
-  try {
-    const { members } = await client.unary('memberList', {}, { signal })
-    return members.length
-  } catch (error) {
-    signal.throwIfAborted()
-    if (error instanceof EtcdMirrorError) return undefined
-    throw error
+    await statuses.write({
+      resource: resourceOfConnection(kind),
+      object: resource,
+      findings: connectionFindings(state, error),
+      facts,
+      signal,
+    })
   }
 }
 

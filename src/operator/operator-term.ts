@@ -10,6 +10,7 @@ import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import { Compactions } from './compactions.ts'
 import { type ConnectionKind, connectionKey, kindOfConnection } from './connection-kind.ts'
+import { ConnectionProbes } from './connection-probes.ts'
 import { ConnectionReconciler } from './connection-reconciler.ts'
 import { Connections } from './connections.ts'
 import { EventRecorder } from './event-recorder.ts'
@@ -51,6 +52,7 @@ export class OperatorTerm {
   readonly #connections = new Connections()
   readonly #runner: MirrorRunner
   readonly #compactions: Compactions
+  readonly #probes: ConnectionProbes
   readonly #watches: SharedWatches
   readonly #secrets: NamedObjects
   readonly #configMaps: NamedObjects
@@ -77,8 +79,9 @@ export class OperatorTerm {
       metrics: options.metrics.metrics,
       oldestNeeded: (connection) => this.#runner.oldestNeeded(connection),
     })
-    const secretChanged = (key: string) => this.#queues[kindOfConnection(key)].add(key)
-    this.#secrets = new NamedObjects({ ...options, resource: SECRETS, onChange: secretChanged })
+    const lookAtConnection = (key: string) => this.#queues[kindOfConnection(key)].add(key)
+    this.#probes = new ConnectionProbes({ ...options, onChange: lookAtConnection })
+    this.#secrets = new NamedObjects({ ...options, resource: SECRETS, onChange: lookAtConnection })
     const templateChanged = (key: string) => this.#queues.EtcdMirror.add(key)
     this.#configMaps = new NamedObjects({ ...options, resource: CONFIG_MAPS, onChange: templateChanged })
     this.#mirrors = this.#cache(ETCD_MIRRORS, (key) => this.#queues.EtcdMirror.add(key))
@@ -120,6 +123,7 @@ export class OperatorTerm {
       await Promise.all([this.#watches, this.#secrets, this.#configMaps].map((watches) => watches.close()))
       this.#renderPool.close()
       await this.#compactions.close()
+      await this.#probes.close()
       this.#connections.close()
     }
   }
@@ -205,6 +209,7 @@ export class OperatorTerm {
       cache: this.#caches[kind],
       connections: this.#connections,
       compactions: this.#compactions,
+      probes: this.#probes,
       secrets: this.#secrets,
       operatorNamespace,
       statuses: this.#statusWriter<ConnectionStatus>(this.#caches[kind]),

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import type { ConnectionStatus } from '../../../src/config/resource-status.ts'
 import type { KubeObject } from '../../../src/kube/kube-object.ts'
 import type { Compactions } from '../../../src/operator/compactions.ts'
+import type { ConnectionProbes } from '../../../src/operator/connection-probes.ts'
 import { ConnectionReconciler } from '../../../src/operator/connection-reconciler.ts'
 import { Connections } from '../../../src/operator/connections.ts'
 import type { NamedObject, NamedObjects } from '../../../src/operator/named-objects.ts'
@@ -32,6 +33,7 @@ class Rig implements Disposable {
     cache: this.#objects as unknown as ResourceCache,
     connections: this.connections,
     compactions: { use: async () => undefined, compactedRevision: () => undefined } as unknown as Compactions,
+    probes: { use: () => undefined, get: () => undefined } as unknown as ConnectionProbes,
     secrets: {
       use: () => undefined,
       get: ({ name }: { name: string }) => this.secrets.get(name),
