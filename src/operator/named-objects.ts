@@ -35,14 +35,28 @@ interface Followed {
   readonly ref: NamedRef
   readonly users: Set<string>
   readonly stop: AbortController
+  /** Whether it has one of the watches of its namespace. */
+  isWatched: boolean
   known: NamedObject | undefined
   /** The failure that the log has told last. */
   told: string | undefined
 }
 
+/** How many objects of one namespace are followed. */
+interface Crowd {
+  named: number
+  watched: number
+}
+
+/** Each is a connection to the API server. */
+const MAX_WATCHES = 64
+/** How often what has no watch is looked at; less often where a second for each is longer. */
+const LOOK_MS = 60_000
+const LOOK_EACH_MS = 1000
+
 /**
  * Follows the objects that somebody names, and no others: one watch each, which rights can limit to the name, and of which
- * the API server and we keep one object. So kubelets do it.
+ * the API server and we keep one object. So kubelets do it. Beyond some of a namespace the others are looked at time and again.
  */
 export class NamedObjects {
   readonly #options: NamedObjectsOptions
@@ -51,6 +65,7 @@ export class NamedObjects {
   readonly #used = new Map<string, ReadonlySet<string>>()
   /** Everything that is under way, also of objects that nobody names any more. */
   readonly #running = new Set<Promise<void>>()
+  readonly #crowds = new Map<string, Crowd>()
 
   constructor(options: NamedObjectsOptions) {
     this.#options = options
@@ -84,6 +99,7 @@ export class NamedObjects {
     if (followed === undefined || followed.users.size > 0) return
     followed.stop.abort()
     this.#followed.delete(id)
+    this.#leave(followed)
   }
 
   #follow(ref: NamedRef): Followed {
@@ -94,10 +110,12 @@ export class NamedObjects {
       ref,
       users: new Set(),
       stop: new AbortController(),
+      isWatched: false,
       known: undefined,
       told: undefined,
     }
     this.#followed.set(id, followed)
+    this.#crowdOf(ref).named += 1
     const running = this.#run(followed).finally(() => this.#running.delete(running))
     this.#running.add(running)
     return followed
@@ -110,7 +128,11 @@ export class NamedObjects {
       client,
       query: { resource, namespace, fieldSelector: `metadata.name=${name}` },
       clock,
-      onList: ([object]) => this.#learn(followed, object === undefined ? { kind: 'absent' } : presentOf(object)),
+      listAgainMs: () => this.#lookAgainMs(followed),
+      onList: ([object]) => {
+        followed.told = undefined
+        this.#learn(followed, object === undefined ? { kind: 'absent' } : presentOf(object))
+      },
       onChange: (object) => this.#learn(followed, presentOf(object)),
       onDelete: () => this.#learn(followed, { kind: 'absent' }),
       onOpen: () => {
@@ -119,6 +141,29 @@ export class NamedObjects {
       onError: (error) => this.#failed(followed, error),
     })
     return watch.run(followed.stop.signal)
+  }
+
+  #crowdOf({ namespace }: NamedRef): Crowd {
+    const crowd = this.#crowds.get(namespace) ?? { named: 0, watched: 0 }
+    this.#crowds.set(namespace, crowd)
+    return crowd
+  }
+
+  #leave({ ref, isWatched }: Followed): void {
+    const crowd = this.#crowdOf(ref)
+    crowd.named -= 1
+    if (isWatched) crowd.watched -= 1
+    if (crowd.named === 0) this.#crowds.delete(ref.namespace)
+  }
+
+  /** undefined = it has a watch, from now on perhaps. */
+  #lookAgainMs(followed: Followed): number | undefined {
+    if (followed.isWatched || followed.stop.signal.aborted) return undefined
+    const crowd = this.#crowdOf(followed.ref)
+    if (crowd.watched >= MAX_WATCHES) return Math.max(LOOK_MS, crowd.named * LOOK_EACH_MS)
+    followed.isWatched = true
+    crowd.watched += 1
+    return undefined
   }
 
   #learn(followed: Followed, known: NamedObject): void {

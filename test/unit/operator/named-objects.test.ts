@@ -3,6 +3,7 @@ import type { KubeClient } from '../../../src/kube/kube-client.ts'
 import { KubeError } from '../../../src/kube/kube-error.ts'
 import { CONFIG_MAPS } from '../../../src/kube/kube-resource.ts'
 import { NamedObjects } from '../../../src/operator/named-objects.ts'
+import { abortable } from '../../../src/util/abortable.ts'
 import { silentLogger } from '../../../src/util/logger.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { eventually } from '../../support/wait.ts'
@@ -81,4 +82,54 @@ test('a data key is one that was written: not what every object has', async () =
     undefined,
     undefined,
   ])
+})
+
+test('of one namespace some objects are watched; the others are looked at, until there is room', async () => {
+  const clock = new ManualClock()
+  const watched = new Set<string>()
+  const lists = new Map<string, number>()
+  const client = {
+    async *list({ fieldSelector }: { fieldSelector: string }) {
+      lists.set(fieldSelector, (lists.get(fieldSelector) ?? 0) + 1)
+      yield { items: [], resourceVersion: '1' }
+    },
+    // It only ends.
+    async *watch(
+      { namespace, fieldSelector }: { namespace: string; fieldSelector: string },
+      _: object,
+      signal: AbortSignal,
+    ) {
+      watched.add(`${namespace} ${fieldSelector}`)
+      await abortable(new Promise(() => undefined), signal).finally(() =>
+        watched.delete(`${namespace} ${fieldSelector}`),
+      )
+    },
+  }
+  const objects = new NamedObjects({
+    client: client as unknown as KubeClient,
+    resource: CONFIG_MAPS,
+    clock,
+    logger: silentLogger,
+    onChange: () => undefined,
+  })
+  const names = Array.from({ length: 70 }, (_, index) => `object-${index}`)
+  for (const name of names) objects.use(name, [{ namespace: 'team', name }])
+  objects.use('other', [{ namespace: 'other', name: 'one' }])
+  const last = { namespace: 'team', name: 'object-69' }
+  await eventually(async () => expect(objects.get(last)).toEqual({ kind: 'absent' }))
+  await eventually(async () => expect(watched.size).toBe(65))
+  expect(watched).not.toContain('team metadata.name=object-69')
+  await eventually(async () => {
+    clock.advance(80_000)
+    expect(lists.get('metadata.name=object-69')).toBeGreaterThan(1)
+  })
+  expect(lists.get('metadata.name=object-0')).toBe(1)
+  for (const name of names.slice(0, 6)) objects.use(name, [])
+  await eventually(async () => {
+    clock.advance(80_000)
+    expect(watched).toContain('team metadata.name=object-69')
+    expect(watched.size).toBe(65)
+  })
+  await objects.close()
+  expect(watched.size).toBe(0)
 })
