@@ -17,18 +17,22 @@ RUN set -e; mkdir /tmp/warm; cd /tmp/warm; \
   echo '{ "endpoints": ["127.0.0.1:1"] }' > etcd.conf; \
   echo '{ "mirrors": [{ "name": "a", "prefix": "/a/", "target": { "files": { "root": "/tmp/warm/a" } } }] }' > mirror.yaml; \
   node /opt/etcd-mirror/bin/etcd-mirror.js --version; \
-  node /opt/etcd-mirror/bin/etcd-mirror.js run --config-dir . --http-bind 127.0.0.1:0 & pid=$!; sleep 3; kill $pid; wait $pid
+  node /opt/etcd-mirror/bin/etcd-mirror.js run --config-dir . & pid=$!; \
+  until node /opt/etcd-mirror/bin/etcd-mirror.js status --config-dir . > /dev/null 2>&1; do kill -0 $pid; sleep 1; done; \
+  kill $pid; wait $pid
 USER 0:0
 RUN chown -R 0:0 /opt/etcd-mirror && chmod -R u=rwX,go=rX /opt/etcd-mirror
 
 FROM ${NODE_IMAGE}
-ARG VERSION=0.0.0
+ARG VERSION=0.1.0
+ARG SOURCE=unknown
 ARG REVISION=unknown
 ARG CREATED=1970-01-01T00:00:00Z
 LABEL org.opencontainers.image.title="etcd-mirror" \
   org.opencontainers.image.description="Mirrors etcd key prefixes into files, revision by revision: a Kubernetes sidecar" \
   org.opencontainers.image.licenses="Apache-2.0" \
   org.opencontainers.image.version="${VERSION}" \
+  org.opencontainers.image.source="${SOURCE}" \
   org.opencontainers.image.revision="${REVISION}" \
   org.opencontainers.image.created="${CREATED}"
 COPY --from=pack /opt/etcd-mirror /opt/etcd-mirror

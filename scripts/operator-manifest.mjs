@@ -1,6 +1,6 @@
 // Writes deploy/operator.yaml, the chart as people without Helm apply it. With --check it writes nothing and exits 1 on a
-// difference. helm is not everywhere where this checks: what it renders is then known by a digest of the chart, and compared with
-// --render alone (in the integration tests). Needs the Node of devDependencies.
+// difference. helm is not everywhere where this checks: what it renders is then known by two digests, of the chart and of what
+// helm made of it, and compared with --render alone (in the integration tests). Needs the Node of devDependencies.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -20,16 +20,28 @@ const isCheck = process.argv.includes('--check')
 const doesRender = process.argv.includes('--render')
 const beginning = [namespace(), ...filesBelow('crds').map(definition), chartHead()].join('---\n')
 const written = read(MANIFEST)
-const isCurrent = written.startsWith(beginning)
+const isCurrent = written.startsWith(beginning) && hasItsDigest(written.slice(beginning.length))
 
 if (isCheck) {
-  const isEqual = isCurrent && (!doesRender || written === beginning + helmTemplate(await ensureHelm()))
+  const isEqual = isCurrent && (!doesRender || written === (await manifest()))
   if (!isEqual) {
     console.error(`${MANIFEST} differs from ${CHART} or crds: run \`npm run generate\``)
     process.exitCode = 1
   }
 } else if (!isCurrent || doesRender) {
-  writeFileSync(join(root, MANIFEST), beginning + helmTemplate(await ensureHelm()))
+  writeFileSync(join(root, MANIFEST), await manifest())
+}
+
+async function manifest() {
+  return beginning + withDigest(helmTemplate(await ensureHelm()))
+}
+
+function withDigest(rendered) {
+  return `# Rendered, sha256 ${createHash('sha256').update(rendered).digest('hex')}\n${rendered}`
+}
+
+function hasItsDigest(text) {
+  return withDigest(text.slice(text.indexOf('\n') + 1)) === text
 }
 
 function namespace() {

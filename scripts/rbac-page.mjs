@@ -54,10 +54,11 @@ export function partOf({ purpose, rules }) {
   return `  # ${purpose}\n${rules.map(ruleOf).join('')}`
 }
 
-function ruleOf({ apiGroups, resources, verbs }) {
+function ruleOf({ apiGroups, resources, resourceNames, verbs }) {
   const list = (items) => `[${items.map((item) => (item === '' ? '""' : item)).join(', ')}]`
+  const names = resourceNames === undefined ? '' : `    resourceNames: ${list(resourceNames)}\n`
   return `  - apiGroups: ${list(apiGroups)}
     resources: ${list(resources)}
-    verbs: ${list(verbs)}
+${names}    verbs: ${list(verbs)}
 `
 }

@@ -1,15 +1,17 @@
 // Runs inside of the image, as root of a machine of its own: starts the command as its user and measures it from beside.
-// Argument: JSON with `endpoint`, `prefixes` (by number of keys), `runs` and `idleSeconds`. Prints JSON.
+// Argument: JSON with `endpoint`, `prefixes` (by number of keys), `runs`, `limitedRuns` and `idleSeconds`. Prints JSON.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { get } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const { endpoint, prefixes, runs, idleSeconds } = JSON.parse(process.argv[2])
+const { endpoint, prefixes, runs, limitedRuns, idleSeconds } = JSON.parse(process.argv[2])
 const COMMAND = '/opt/etcd-mirror/bin/etcd-mirror.js'
 const GROUPS = '/sys/fs/cgroup'
 const PORT = 9379
+/** As the manifests have it for the kubelet. */
+const PROBE_TIMEOUT_MS = 5000
 const user = { uid: 65532, gid: 65532 }
 
 const bare = []
@@ -22,7 +24,11 @@ for (let run = 0; run < runs; run += 1) {
 for (let run = 0; run < runs; run += 1) firstProbe.push(await timeOfFirstProbe(prefixes[0]))
 const idle = await memoryWhenIdle(prefixes[0])
 const limited = []
-for (const prefix of prefixes) limited.push(await limitedSync(prefix))
+for (const prefix of prefixes) {
+  const syncs = []
+  for (let run = 0; run < limitedRuns; run += 1) syncs.push(await limitedSync(prefix))
+  limited.push(syncs)
+}
 console.log(JSON.stringify({ bare, version, firstProbe, idle, limited }))
 
 async function timeOf(...args) {
@@ -36,7 +42,7 @@ async function timeOfFirstProbe(prefix) {
   const directory = configure(prefix)
   const started = performance.now()
   const child = start(directory)
-  await answered('/livez', 1)
+  await answered('/livez', 1, child)
   const took = performance.now() - started
   await end(child)
   return took
@@ -44,7 +50,7 @@ async function timeOfFirstProbe(prefix) {
 
 async function memoryWhenIdle(prefix) {
   const child = start(configure(prefix))
-  await answered('/readyz', 10)
+  await answered('/readyz', 10, child)
   await sleep(idleSeconds * 1000)
   const text = readFileSync(`/proc/${child.pid}/smaps_rollup`, 'utf8')
   const bytes = (name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]) * 1024
@@ -60,17 +66,16 @@ async function limitedSync(prefix) {
   const exec = `exec chroot --userspec=65532:65532 / ${process.execPath} ${COMMAND} run --config-dir ${directory}`
   const started = performance.now()
   const child = spawn('sh', ['-c', `${enter}; ${exec}`], { stdio: ['ignore', 'ignore', 'inherit'] })
-  await answered('/livez', 10)
-  const latencies = []
+  await answered('/livez', 10, child)
+  const firstAnswer = performance.now() - started
   const probing = new AbortController()
-  const probes = probeEvery(500, latencies, probing.signal)
-  await answered('/readyz', 250)
+  const probes = probeEvery(500, probing.signal)
+  await answered('/readyz', 250, child)
   const published = performance.now() - started
   probing.abort()
-  await probes
-  const wasAlive = child.exitCode === null && child.signalCode === null
+  const { latencies, failed } = await probes
   await end(child)
-  return { published, latencies, wasAlive }
+  return { firstAnswer, published, latencies, failed }
 }
 
 function limitedGroups() {
@@ -109,28 +114,42 @@ function start(directory) {
 }
 
 async function end(child) {
-  if (child.exitCode !== null || child.signalCode !== null) return
+  if (hasEnded(child)) return
   const closed = once(child, 'close')
   child.kill('SIGKILL')
   await closed
 }
 
-async function answered(path, intervalMs) {
-  while (!(await isPositive(path))) await sleep(intervalMs)
-}
-
-async function probeEvery(intervalMs, latencies, signal) {
-  while (!signal.aborted) {
-    const started = performance.now()
-    await isPositive('/livez')
-    latencies.push(performance.now() - started)
+/** Throws when the process ends first, as one does that runs out of memory. */
+async function answered(path, intervalMs, child) {
+  while (!(await isPositive(path))) {
+    if (hasEnded(child))
+      throw new Error(`It ended with ${child.signalCode ?? child.exitCode} before ${path} was positive`)
     await sleep(intervalMs)
   }
 }
 
+function hasEnded(child) {
+  return child.exitCode !== null || child.signalCode !== null
+}
+
+/** Milliseconds of the probes that were answered, and how many were not. */
+async function probeEvery(intervalMs, signal) {
+  const latencies = []
+  let failed = 0
+  while (!signal.aborted) {
+    const started = performance.now()
+    if (await isPositive('/livez')) latencies.push(performance.now() - started)
+    else failed += 1
+    await sleep(intervalMs)
+  }
+  return { latencies, failed }
+}
+
 function isPositive(path) {
   return new Promise((resolve) => {
-    const request = get({ port: PORT, host: '127.0.0.1', path, agent: false }, (response) => {
+    const timeout = AbortSignal.timeout(PROBE_TIMEOUT_MS)
+    const request = get({ port: PORT, host: '127.0.0.1', path, agent: false, signal: timeout }, (response) => {
       response.resume()
       resolve(response.statusCode === 200)
     })

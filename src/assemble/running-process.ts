@@ -221,7 +221,7 @@ export class RunningProcess implements Disposable {
     await this.#stop(name, clients)
     this.#units.delete(name)
     before?.unregister()
-    await this.#options.metrics.forgetMirror(name)
+    this.#options.metrics.forgetMirror(name)
   }
 
   async #stop(name: string, clients: ClientPool): Promise<void> {

@@ -7,7 +7,7 @@ import { Semaphore } from '../util/semaphore.ts'
 import type { KubeCredentials } from './kube-credentials.ts'
 import { KubeError } from './kube-error.ts'
 import { asKubeObject, type KubeObject } from './kube-object.ts'
-import { apiVersionOf, type KubeResource, resourcePath } from './kube-resource.ts'
+import { apiVersionOf, type KubeResource, LEASES, resourcePath } from './kube-resource.ts'
 import { errorOfAnswer } from './kube-status.ts'
 import { type KubeRequest, KubeTransport } from './kube-transport.ts'
 import type { WholeAnswer } from './whole-answer.ts'
@@ -79,6 +79,8 @@ export class KubeClient {
   readonly #clock: Clock
   readonly #metrics: Metrics
   readonly #inFlight = new Semaphore(MAX_IN_FLIGHT)
+  /** Who writes much must not lose by that the right to write: Leases do not wait behind everything else. */
+  readonly #leases = new Semaphore(MAX_IN_FLIGHT)
   /** Of what is written when nobody names another. */
   readonly namespace: string
 
@@ -92,7 +94,7 @@ export class KubeClient {
   /** undefined = there is none. */
   async get(ref: ObjectRef, signal: AbortSignal): Promise<KubeObject | undefined> {
     try {
-      return await this.#object(`read ${nameOf(ref)}`, { method: 'GET', path: pathOf(ref), signal })
+      return await this.#object(`read ${nameOf(ref)}`, ref, { method: 'GET', path: pathOf(ref), signal })
     } catch (error) {
       if (error instanceof KubeError && error.code === 'KubeNotFound') return undefined
       throw error
@@ -162,7 +164,7 @@ export class KubeClient {
     const metadata = { ...object.metadata, name: ref.name, ...precondition }
     const body = JSON.stringify({ ...object, apiVersion: apiVersionOf(ref.resource), kind, metadata })
     const query = new URLSearchParams({ fieldManager, force: String(force) })
-    return await this.#object(`write ${nameOf(ref)}`, {
+    return await this.#object(`write ${nameOf(ref)}`, ref, {
       method: 'PATCH',
       path: `${pathOf(ref)}?${query}`,
       contentType: 'application/apply-patch+yaml',
@@ -207,9 +209,18 @@ export class KubeClient {
 
   /** The JSON that answers a request; `action` is for errors. */
   async json(action: string, request: KubeRequest): Promise<unknown> {
+    return await this.#answer(action, request, this.#inFlight)
+  }
+
+  /** Ends every request and watch. */
+  async close(): Promise<void> {
+    await this.#transport.close()
+  }
+
+  async #answer(action: string, request: KubeRequest, permits: Semaphore): Promise<unknown> {
     for (let attempt = 1; ; attempt++) {
       try {
-        const answer = await this.#inFlight.run(() => this.#once(action, request))
+        const answer = await permits.run(() => this.#once(action, request), request.signal)
         this.#count(request, 'ok')
         return answer
       } catch (error) {
@@ -223,11 +234,6 @@ export class KubeClient {
     }
   }
 
-  /** Ends every request and watch. */
-  async close(): Promise<void> {
-    await this.#transport.close()
-  }
-
   async #send(
     method: 'POST' | 'PUT',
     action: string,
@@ -239,11 +245,12 @@ export class KubeClient {
     const metadata = { ...object.metadata, name: ref.name }
     const { kind } = ref.resource
     const body = JSON.stringify({ ...object, apiVersion: apiVersionOf(ref.resource), kind, metadata })
-    return await this.#object(action, { method, path, contentType: 'application/json', body, signal })
+    return await this.#object(action, ref, { method, path, contentType: 'application/json', body, signal })
   }
 
-  async #object(action: string, request: KubeRequest): Promise<KubeObject> {
-    const object = asKubeObject(await this.json(action, request))
+  async #object(action: string, { resource }: ObjectRef, request: KubeRequest): Promise<KubeObject> {
+    const permits = resource === LEASES ? this.#leases : this.#inFlight
+    const object = asKubeObject(await this.#answer(action, request, permits))
     if (object !== undefined) return object
     throw new KubeError('KubeUnavailable', `Cannot ${action}: the answer is no object of the Kubernetes API`)
   }

@@ -6,6 +6,8 @@ import { LEASES } from './kube-resource.ts'
 
 const DURATION_MS = 15_000
 const RENEW_MS = 5000
+/** A renewal that failed is tried again while the lease is trusted yet. */
+const RETRY_MS = 1000
 /** Before the others may take over, by some time for what is under way and for clocks that run differently fast. */
 const TRUSTED_MS = 10_000
 
@@ -16,6 +18,12 @@ export interface LeaseOptions {
   /** Unique to this process. */
   readonly identity: string
   readonly clock: Clock
+}
+
+/** Whether one may write. */
+export interface Hold {
+  /** Whether nobody else may now. */
+  readonly isHeld: boolean
 }
 
 interface LeaseSpec {
@@ -30,22 +38,36 @@ interface LeaseSpec {
  * A Lease of coordination.k8s.io: of many processes one may write. Nobody's wall clock is trusted: a lease is taken over
  * when it was seen unchanged for its whole duration by the own monotonic clock.
  */
-export class Lease {
+export class Lease implements Hold {
+  /** How long it is its holder's unless that renews it. */
+  static readonly durationMs = DURATION_MS
+  readonly ref: ObjectRef
   readonly #options: LeaseOptions
-  readonly #ref: ObjectRef
   #seen: { readonly version: string; readonly atMs: number } | undefined
   #held: KubeObject | undefined
   #renewedMs = Number.NEGATIVE_INFINITY
+  #answeredMs: number | undefined
+  #failure: unknown
   #renewal: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined
 
   constructor(options: LeaseOptions) {
     this.#options = options
-    this.#ref = { resource: LEASES, namespace: options.namespace, name: options.name }
+    this.ref = { resource: LEASES, namespace: options.namespace, name: options.name }
   }
 
   /** Whether nobody else can hold it now. Becomes false by itself when it cannot be renewed. */
   get isHeld(): boolean {
     return this.#held !== undefined && this.#options.clock.monotonic() - this.#renewedMs < TRUSTED_MS
+  }
+
+  /** For how long the API has not let us do with it what we have to, whoever holds it; undefined = it never did. */
+  get silentMs(): number | undefined {
+    return this.#answeredMs === undefined ? undefined : this.#options.clock.monotonic() - this.#answeredMs
+  }
+
+  /** Why the last try failed; undefined = it did not. */
+  get failure(): unknown {
+    return this.#failure
   }
 
   /**
@@ -55,7 +77,14 @@ export class Lease {
   async acquire(signal: AbortSignal): Promise<string | undefined> {
     if (this.isHeld) return undefined
     await this.#stopRenewal()
-    const found = await this.#options.client.get(this.#ref, signal)
+    const holder = await this.#ask(() => this.#take(signal))
+    if (holder === undefined) this.#startRenewal()
+    return holder
+  }
+
+  /** Resolves with who holds it; undefined = we do. */
+  async #take(signal: AbortSignal): Promise<string | undefined> {
+    const found = await this.#options.client.get(this.ref, signal)
     const holder = this.#otherHolder(found)
     if (holder !== undefined) return holder
     try {
@@ -64,8 +93,20 @@ export class Lease {
       if (error instanceof KubeError && error.code === 'KubeConflict') return 'another process'
       throw error
     }
-    this.#startRenewal()
     return undefined
+  }
+
+  /** That it may be read proves nothing while it cannot be written: only the whole of what we want counts. */
+  async #ask<T>(question: () => Promise<T>): Promise<T> {
+    try {
+      const answer = await question()
+      this.#answeredMs = this.#options.clock.monotonic()
+      this.#failure = undefined
+      return answer
+    } catch (error) {
+      this.#failure = error
+      throw error
+    }
   }
 
   /** Lets it go, so that the next one need not wait. Idempotent; does not reject. */
@@ -76,7 +117,7 @@ export class Lease {
     if (held === undefined) return
     const spec = { ...specOf(held), holderIdentity: '', leaseDurationSeconds: 1 }
     const context = { signal: AbortSignal.timeout(RENEW_MS), fieldManager: 'etcd-mirror' }
-    await this.#options.client.update(this.#ref, { ...held, spec }, context).catch(() => undefined)
+    await this.#options.client.update(this.ref, { ...held, spec }, context).catch(() => undefined)
   }
 
   /** undefined = the lease is free, ours, or was not renewed for its duration. */
@@ -108,8 +149,8 @@ export class Lease {
     const context = { signal, fieldManager: 'etcd-mirror' }
     this.#held =
       found === undefined
-        ? await client.create(this.#ref, { metadata: { name, namespace }, spec }, context)
-        : await client.update(this.#ref, { ...found, spec }, context)
+        ? await client.create(this.ref, { metadata: { name, namespace }, spec }, context)
+        : await client.update(this.ref, { ...found, spec }, context)
     this.#renewedMs = startedMs
   }
 
@@ -125,21 +166,29 @@ export class Lease {
   }
 
   async #renew(signal: AbortSignal): Promise<void> {
-    const { clock, client, identity } = this.#options
+    const { clock } = this.#options
     while (!signal.aborted) {
       try {
-        await clock.sleep(RENEW_MS, signal)
+        const dueMs = this.#renewedMs + RENEW_MS - clock.monotonic()
+        await clock.sleep(Math.max(dueMs, RETRY_MS), signal)
         const deadline = AbortSignal.any([signal, AbortSignal.timeout(RENEW_MS)])
-        await this.#write(this.#held, deadline).catch(async (error: unknown) => {
-          if (!(error instanceof KubeError && error.code === 'KubeConflict')) throw error
-          // An answer that was lost, or somebody who edits leases by hand: only another holder ends it.
-          const found = await client.get(this.#ref, deadline)
-          if (specOf(found).holderIdentity !== identity) return this.#lost()
-          this.#held = found
-        })
+        await this.#ask(() => this.#renewOnce(deadline))
       } catch {
         // Trusted no longer than it was renewed: `isHeld` tells.
       }
+    }
+  }
+
+  async #renewOnce(signal: AbortSignal): Promise<void> {
+    const { client, identity } = this.#options
+    try {
+      await this.#write(this.#held, signal)
+    } catch (error) {
+      if (!(error instanceof KubeError && error.code === 'KubeConflict')) throw error
+      // An answer that was lost, or somebody who edits leases by hand: only another holder ends it.
+      const found = await client.get(this.ref, signal)
+      if (specOf(found).holderIdentity === identity) this.#held = found
+      else this.#lost()
     }
   }
 

@@ -1,12 +1,13 @@
 import { Backoff } from '../util/backoff.ts'
 import type { Clock } from '../util/clock.ts'
 import type { KubeClient, ListQuery } from './kube-client.ts'
-import { KubeError } from './kube-error.ts'
+import { KubeError, type KubeErrorCode } from './kube-error.ts'
 import { asKubeObject, type KubeObject } from './kube-object.ts'
 import { errorOfAnswer } from './kube-status.ts'
 
 /** A watch lives between so long and twice as long, so that a fleet does not renew at once. */
 const WATCH_SECONDS = 300
+const LISTS_AGAIN: ReadonlySet<KubeErrorCode> = new Set(['KubeGone', 'KubeDenied', 'KubeNotFound'])
 
 export interface ListWatchOptions {
   readonly client: KubeClient
@@ -59,7 +60,7 @@ export class ListWatch {
   #failed(error: unknown): KubeError {
     const failure = error instanceof KubeError ? error : this.#unreadable(error)
     // What is there once it may be read again is to be told at once.
-    if (failure.code === 'KubeGone' || failure.code === 'KubeDenied') this.#resourceVersion = undefined
+    if (LISTS_AGAIN.has(failure.code)) this.#resourceVersion = undefined
     if (failure.code !== 'KubeGone') this.#options.onError?.(failure)
     return failure
   }

@@ -1,4 +1,4 @@
-/** live: the process works · ready: may take traffic · startup: the first publish is done. */
+/** live: the process works · ready: it does what it is there for · startup: it did once. */
 export type HealthKind = 'live' | 'ready' | 'startup'
 
 export interface HealthResult {

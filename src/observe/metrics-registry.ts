@@ -4,6 +4,7 @@ import { METRICS, type MetricDefinition } from '../util/metric-table.ts'
 import type { Metrics } from '../util/metrics.ts'
 import { metricsPage } from './metrics-page.ts'
 import { registerProcessMetrics } from './process-metrics.ts'
+import { SeriesOfMirrors } from './series-of-mirrors.ts'
 
 type Labels = Readonly<Record<string, string>>
 
@@ -19,8 +20,8 @@ export interface MetricsRegistry {
    * when they are reported.
    */
   declareMirror(name: string, options?: { readonly sparse?: boolean }): void
-  /** Takes every series of a mirror away: it is not configured any more and reports nothing more. */
-  forgetMirror(name: string): Promise<void>
+  /** Takes every series of a mirror away: it is not configured any more and reports nothing more. Looks at no other mirror. */
+  forgetMirror(name: string): void
   /** Called at the start of every render, to set the gauges that are functions of the present. Must not throw. */
   beforeRender(callback: () => void): void
   /** The page in Prometheus text format. */
@@ -39,8 +40,8 @@ export function createMetrics(): MetricsRegistry {
     declareMirror(name, { sparse = false } = {}) {
       for (const it of instruments.values()) if (!sparse || it.isPlain) it.declareMirror(name)
     },
-    async forgetMirror(name) {
-      await Promise.all([...instruments.values()].map((it) => it.forgetMirror(name)))
+    forgetMirror(name) {
+      for (const it of instruments.values()) it.forgetMirror(name)
     },
     beforeRender(callback) {
       callbacks.push(callback)
@@ -57,7 +58,7 @@ interface Instrument {
   readonly isPlain: boolean
   record(labels: Labels, value: number): void
   declareMirror(name: string): void
-  forgetMirror(name: string): Promise<void>
+  forgetMirror(name: string): void
 }
 
 function reportTo(instruments: ReadonlyMap<string, Instrument>): Metrics {
@@ -71,25 +72,33 @@ function reportTo(instruments: ReadonlyMap<string, Instrument>): Metrics {
 }
 
 function instrument(registry: Registry, name: string, definition: MetricDefinition): Instrument {
-  const { record, declare, forget } = vendorMetric(registry, name, definition)
+  const { record, declare, remove } = vendorMetric(registry, name, definition)
   const { labels, initial } = definition
   const isPlain = definition.type !== 'histogram' && labels.length === 1
   if (!labels.includes('mirror')) {
     for (const at of initial ?? []) declare(at)
-    return { isPlain, record, declareMirror() {}, async forgetMirror() {} }
+    return { isPlain, record, declareMirror() {}, forgetMirror() {} }
   }
-  const seen = new Set<string>()
+  const declared = new Set<string>()
+  const series = new SeriesOfMirrors(labels)
   return {
     isPlain,
-    record,
-    declareMirror(mirror) {
-      if (seen.has(mirror)) return
-      seen.add(mirror)
-      for (const at of initial ?? [{}]) declare({ mirror, ...at })
+    record(at, value) {
+      series.note(at)
+      record(at, value)
     },
-    async forgetMirror(mirror) {
-      seen.delete(mirror)
-      await forget(mirror)
+    declareMirror(mirror) {
+      if (declared.has(mirror)) return
+      declared.add(mirror)
+      for (const more of initial ?? [{}]) {
+        const at = { mirror, ...more }
+        series.note(at)
+        declare(at)
+      }
+    },
+    forgetMirror(mirror) {
+      declared.delete(mirror)
+      for (const at of series.take(mirror)) remove(at)
     },
   }
 }
@@ -97,8 +106,8 @@ function instrument(registry: Registry, name: string, definition: MetricDefiniti
 interface VendorMetric {
   readonly record: (labels: Labels, value: number) => void
   readonly declare: (labels: Labels) => void
-  /** Removes every series of a mirror. */
-  readonly forget: (mirror: string) => Promise<void>
+  /** Does nothing when there is no such series. */
+  readonly remove: (labels: Labels) => void
 }
 
 function vendorMetric(
@@ -113,7 +122,7 @@ function vendorMetric(
       return {
         record: (at, value) => counter.inc(at, value),
         declare: (at) => counter.inc(at, 0),
-        forget: forgetter(counter),
+        remove: (at) => counter.remove(at),
       }
     }
     case 'gauge': {
@@ -121,7 +130,7 @@ function vendorMetric(
       return {
         record: (at, value) => gauge.set(at, value),
         declare: (at) => gauge.set(at, more.start ?? 0),
-        forget: forgetter(gauge),
+        remove: (at) => gauge.remove(at),
       }
     }
     case 'histogram': {
@@ -129,26 +138,8 @@ function vendorMetric(
       return {
         record: (at, value) => histogram.observe(at, value),
         declare: (at) => histogram.zero(at),
-        forget: forgetter(histogram),
+        remove: (at) => histogram.remove(at),
       }
-    }
-  }
-}
-
-interface LabelledMetric {
-  get(): Promise<{
-    readonly values: readonly { readonly labels: Readonly<Partial<Record<string, string | number>>> }[]
-  }>
-  remove(labels: Readonly<Record<string, string | number>>): void
-}
-
-function forgetter(metric: LabelledMetric): (mirror: string) => Promise<void> {
-  return async (mirror) => {
-    const { values } = await metric.get()
-    for (const { labels } of values) {
-      // The bound of a bucket is no label of the series.
-      const { le: _, ...series } = labels
-      if (series.mirror === mirror) metric.remove(series as Record<string, string | number>)
     }
   }
 }

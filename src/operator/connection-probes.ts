@@ -84,7 +84,7 @@ export class ConnectionProbes {
     const { signal } = asked.stop
     while (!signal.aborted) {
       try {
-        asked.probe = await this.#inTurn(key, () => probe(asked.shared, clock, signal))
+        asked.probe = await this.#inTurn(key, () => probe(asked.shared, clock, signal), signal)
         if (!signal.aborted) onChange(key)
       } catch (error) {
         if (!signal.aborted) logger.error({ connection: key, err: error }, 'asking etcd failed unexpectedly')
@@ -93,11 +93,11 @@ export class ConnectionProbes {
     }
   }
 
-  #inTurn(key: string, ask: () => Promise<Probe>): Promise<Probe> {
+  #inTurn(key: string, ask: () => Promise<Probe>, signal: AbortSignal): Promise<Probe> {
     const namespace = key.slice(0, key.indexOf('/'))
     const turns = this.#turnsOf.get(namespace) ?? new Semaphore(MAX_OF_NAMESPACE)
     this.#turnsOf.set(namespace, turns)
-    return turns.run(() => this.#turns.run(ask))
+    return turns.run(() => this.#turns.run(ask, signal), signal)
   }
 }
 
@@ -118,7 +118,6 @@ async function probe(shared: SharedConnection, clock: Clock, signal: AbortSignal
 }
 
 async function answerOf(shared: SharedConnection, signal: AbortSignal): Promise<Probe> {
-  signal.throwIfAborted()
   const client = await shared.lease()
   try {
     const { version, header } = await client.unary('status', {}, { signal })

@@ -205,7 +205,7 @@ export class MirrorReconciler {
     const wanted = object.metadata.annotations?.[RESYNC]
     const handled = ((object.status ?? {}) as EtcdMirrorStatus).lastHandledResync
     const isRunning = facts.kind === 'running'
-    if (isRunning && wanted !== undefined && wanted !== handled) runner.requestResync(key)
+    if (isRunning && wanted !== undefined && wanted !== handled) runner.requestResync(key, wanted)
     return await statuses.write({
       resource: ETCD_MIRRORS,
       object,

@@ -29,6 +29,8 @@ interface Running {
   readonly wanted: WantedMirror
   readonly client: EtcdClient
   readonly mirror: Mirror
+  /** What it was last asked a resync by. */
+  resync: string | undefined
 }
 
 /** The mirrors that run, each under its key `namespace/name`. Calls for one key come one at a time. */
@@ -64,8 +66,12 @@ export class MirrorRunner {
     return revisions.length > 0 ? Math.min(...revisions) : undefined
   }
 
-  requestResync(key: string): void {
-    this.#running.get(key)?.mirror.requestResync('request')
+  /** Once for each new value, however often it is told. */
+  requestResync(key: string, value: string): void {
+    const running = this.#running.get(key)
+    if (running === undefined || running.resync === value) return
+    running.resync = value
+    running.mirror.requestResync('request')
   }
 
   /**
@@ -79,20 +85,25 @@ export class MirrorRunner {
     const client = await wanted.connection.lease()
     const mirror = this.#mirrorOf(key, wanted, client)
     this.#options.metrics.declareMirror(key, { sparse: true })
-    this.#running.set(key, { wanted, client, mirror })
+    this.#running.set(key, { wanted, client, mirror, resync: undefined })
     this.#supervisor.start(mirror)
   }
 
   /** Resolves when the mirror has let its target go. What stands there stays. */
   async stop(key: string): Promise<void> {
-    if (!this.#running.has(key)) return
     await this.#end(key)
-    await this.#options.metrics.forgetMirror(key)
+    // Also of one that was to run another way, and could not.
+    this.#options.metrics.forgetMirror(key)
   }
 
-  /** Stops every mirror, for good. */
-  async close(): Promise<void> {
+  /** Stops every mirror, for good; resolves when they have let their targets go. What is called meanwhile starts none. */
+  async halt(): Promise<void> {
     await this.#supervisor.close()
+  }
+
+  /** Halts, and lets everything else go. */
+  async close(): Promise<void> {
+    await this.halt()
     await Promise.all([...this.#running.keys()].map((key) => this.stop(key)))
   }
 

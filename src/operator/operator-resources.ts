@@ -14,6 +14,9 @@ export const CLUSTER_ETCD_CONNECTIONS = own('ClusterEtcdConnection')
 export const NAMESPACES: KubeResource = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace' }
 export const EVENTS: KubeResource = { group: '', version: 'v1', plural: 'events', kind: 'Event' }
 
+/** The Lease that the leader holds, in the namespace of the operator. */
+export const LEADER_LEASE = 'etcd-mirror-operator'
+
 /** Names one object of a kind within the operator: `namespace/name`; `/name` when it belongs to the cluster. */
 export function keyOf({
   metadata,

@@ -1,7 +1,14 @@
 import { CONFIG_MAPS, type KubeResource, LEASES, SECRETS } from '../kube/kube-resource.ts'
 import { ETCD_KEYS } from '../targets/objects/etcd-key-projection.ts'
-import { MANY_OBJECTS_VERBS, type RbacRule } from '../targets/objects/rbac-rules.ts'
-import { CLUSTER_ETCD_CONNECTIONS, ETCD_CONNECTIONS, ETCD_MIRRORS, EVENTS, NAMESPACES } from './operator-resources.ts'
+import { MANY_OBJECTS_VERBS, namedRules, type RbacRule } from '../targets/objects/rbac-rules.ts'
+import {
+  CLUSTER_ETCD_CONNECTIONS,
+  ETCD_CONNECTIONS,
+  ETCD_MIRRORS,
+  EVENTS,
+  LEADER_LEASE,
+  NAMESPACES,
+} from './operator-resources.ts'
 
 /** What the operator has to be allowed for one of the things that it does. */
 export interface OperatorRight {
@@ -89,7 +96,7 @@ export const OPERATOR_RIGHTS: readonly OperatorRight[] = [
     name: 'leadership',
     purpose: 'The leadership.',
     scope: 'Own',
-    rules: [rule([LEASES], ['get', 'create', 'update'])],
+    rules: namedRules(LEASES, LEADER_LEASE, ['get', 'update']),
   },
   {
     name: 'clusterConnectionSecrets',

@@ -2,6 +2,7 @@ import type { MirrorConfig } from '../config/process-config.ts'
 import { targetKind } from '../config/target-options.ts'
 import type { KubeClient } from '../kube/kube-client.ts'
 import type { OwnerReference } from '../kube/kube-object.ts'
+import type { Hold } from '../kube/lease.ts'
 import type { Sink } from '../mirror/sink.ts'
 import { DataObjectSink } from '../targets/objects/data-object-sink.ts'
 import { EtcdKeyProjection } from '../targets/objects/etcd-key-projection.ts'
@@ -26,6 +27,8 @@ export interface SinkRequest {
 
 export interface OperatorSinkContext {
   readonly client: KubeClient
+  /** The leadership. */
+  readonly hold: Hold
   readonly watches: SharedWatches
   /** Where what tenants have rendered is rendered, namespace by namespace. */
   readonly renderPool: RenderPool
@@ -41,7 +44,7 @@ export interface OperatorSinkContext {
  * target that is no object.
  */
 export function operatorSink({ config, namespace, owner }: SinkRequest, context: OperatorSinkContext): Sink {
-  const { client, watches, renderPool, clock } = context
+  const { client, hold, watches, renderPool, clock } = context
   const { name, prefix, configHash, target } = config
   const label = `${namespace}/${name}`
   const options: ObjectSinkOptions = {
@@ -51,7 +54,7 @@ export function operatorSink({ config, namespace, owner }: SinkRequest, context:
     configHash,
     namespace,
     owner,
-    takesLease: false,
+    hold,
     rendering: { renderPool, tenant: namespace },
     follow: (query, observer, signal) => watches.follow(query, name, observer, signal),
     clock,

@@ -2,7 +2,9 @@ import type { ConnectionStatus, EtcdMirrorStatus } from '../config/resource-stat
 import type { KubeClient } from '../kube/kube-client.ts'
 import type { KubeObject } from '../kube/kube-object.ts'
 import { CONFIG_MAPS, type KubeResource, SECRETS } from '../kube/kube-resource.ts'
+import type { Hold } from '../kube/lease.ts'
 import type { MirrorStatus } from '../mirror/mirror-status.ts'
+import type { HealthResult } from '../observe/health-registry.ts'
 import type { MetricsRegistry } from '../observe/metrics-registry.ts'
 import { RenderPool } from '../targets/render/render-pool.ts'
 import type { AllowedKind } from '../util/allowed-kind.ts'
@@ -23,10 +25,13 @@ import { operatorSink } from './operator-sink.ts'
 import { type Place, ResourceCache } from './resource-cache.ts'
 import { SharedWatches } from './shared-watches.ts'
 import { StatusWriter } from './status-writer.ts'
+import { withHint } from './with-hint.ts'
 import { WorkQueue } from './work-queue.ts'
 
 export interface OperatorTermOptions {
   readonly client: KubeClient
+  /** The leadership: without it nothing is written. */
+  readonly hold: Hold
   /** undefined = all. */
   readonly namespaces: readonly string[] | undefined
   /** Of the operator itself. */
@@ -106,18 +111,34 @@ export class OperatorTerm {
     return this.#runner.statuses()
   }
 
+  /** Whether everything was listed that may be; once it was it stays so. */
+  listHealth(): HealthResult {
+    const obstacle = this.#all.map((cache) => cache.obstacle).find((each) => each !== undefined)
+    return obstacle === undefined ? { ok: true, message: 'listed' } : { ok: false, message: obstacle }
+  }
+
+  /** The same, and whether there is any place where mirrors may be read. */
+  health(): HealthResult {
+    const refusal = this.#mirrors.refusedEverywhere
+    return refusal === undefined ? this.listHealth() : { ok: false, message: withHint(refusal) }
+  }
+
   /** Leads until the signal aborts, and resolves once no mirror runs any more. */
   async run(signal: AbortSignal): Promise<void> {
-    const caches = [this.#namespaces, this.#mirrors, ...Object.values(this.#caches)]
-    const follow = Promise.all(caches.map((cache) => cache.run(signal)))
+    // Also while nothing can be listed: a restart would not heal that.
+    const poll = this.#poll(signal)
+    const follow = Promise.all(this.#all.map((cache) => cache.run(signal)))
     const aborted = new Promise<void>((resolve) => {
       if (signal.aborted) resolve()
       else signal.addEventListener('abort', () => resolve(), { once: true })
     })
+    // At once: what the queues work on may wait for long, and mirrors must not write meanwhile.
+    const halted = aborted.then(() => this.#runner.halt())
     // With less than everything known a mirror would be told that its connection does not exist.
-    await Promise.race([aborted, Promise.all(caches.map((cache) => cache.listed()))])
+    await Promise.race([aborted, Promise.all(this.#all.map((cache) => cache.listed()))])
     try {
-      await Promise.all([follow, this.#poll(signal), ...Object.values(this.#queues).map((queue) => queue.run(signal))])
+      const work = Object.values(this.#queues).map((queue) => queue.run(signal))
+      await Promise.all([follow, poll, halted, ...work])
     } finally {
       await this.#runner.close()
       await Promise.all([this.#watches, this.#secrets, this.#configMaps].map((watches) => watches.close()))
@@ -126,6 +147,10 @@ export class OperatorTerm {
       await this.#probes.close()
       this.#connections.close()
     }
+  }
+
+  get #all(): readonly ResourceCache[] {
+    return [this.#namespaces, this.#mirrors, ...Object.values(this.#caches)]
   }
 
   async #poll(signal: AbortSignal): Promise<void> {

@@ -1,18 +1,23 @@
-import { Lease } from '../kube/lease.ts'
+import { KubeError } from '../kube/kube-error.ts'
+import { type Hold, Lease } from '../kube/lease.ts'
 import type { MirrorStatus } from '../mirror/mirror-status.ts'
-import { HealthRegistry } from '../observe/health-registry.ts'
+import { HealthRegistry, type HealthResult } from '../observe/health-registry.ts'
 import { Heartbeat } from '../observe/heartbeat.ts'
 import { Backoff } from '../util/backoff.ts'
+import { LinkedAbort } from '../util/linked-abort.ts'
+import { leaseHealth } from './lease-health.ts'
+import { LEADER_LEASE } from './operator-resources.ts'
 import { OperatorTerm, type OperatorTermOptions } from './operator-term.ts'
 
-export interface OperatorOptions extends Omit<OperatorTermOptions, 'beat'> {
+export interface OperatorOptions extends Omit<OperatorTermOptions, 'beat' | 'hold'> {
   /** Of this process among all; undefined = it leads without asking. */
   readonly identity: string | undefined
 }
 
-export const LEADER_LEASE = 'etcd-mirror-operator'
 /** How often a process that does not lead asks whether it may. */
 const ASK_MS = 2000
+/** How long it waits for the answer. */
+const ANSWER_MS = 15_000
 /** How often the leader looks whether it still is. */
 const LOOK_MS = 200
 const MAX_SILENT_MS = 60_000
@@ -22,19 +27,19 @@ export class Operator {
   readonly health = new HealthRegistry()
   readonly #options: OperatorOptions
   readonly #heartbeat: Heartbeat
+  /** undefined = it leads without one. */
+  readonly #lease: Lease | undefined
   #term: OperatorTerm | undefined
 
   constructor(options: OperatorOptions) {
+    const { identity, client, operatorNamespace, clock } = options
     this.#options = options
-    this.#heartbeat = new Heartbeat(options.clock)
-    this.health.add({ name: 'operator', kind: 'live', check: () => this.#heartbeat.check(MAX_SILENT_MS) })
-    for (const kind of ['ready', 'startup'] as const) {
-      this.health.add({
-        name: 'operator',
-        kind,
-        check: () => ({ ok: true, message: this.#isLeading ? 'leader' : 'standby' }),
-      })
-    }
+    this.#heartbeat = new Heartbeat(clock)
+    this.#lease =
+      identity === undefined
+        ? undefined
+        : new Lease({ client, namespace: operatorNamespace, name: LEADER_LEASE, identity, clock })
+    this.#addChecks()
   }
 
   /** Of the mirrors that run here. */
@@ -44,10 +49,9 @@ export class Operator {
 
   /** Runs until the signal aborts; then the leadership is let go at once, after the last mirror has ended. */
   async run(signal: AbortSignal): Promise<void> {
-    const { identity, client, operatorNamespace, clock } = this.#options
+    const lease = this.#lease
     this.#tellLeadership(false)
-    if (identity === undefined) return await this.#lead(signal)
-    const lease = new Lease({ client, namespace: operatorNamespace, name: LEADER_LEASE, identity, clock })
+    if (lease === undefined) return await this.#lead({ isHeld: true }, signal)
     try {
       while (!signal.aborted) if (await this.#acquire(lease, signal)) await this.#leadWhile(lease, signal)
     } finally {
@@ -55,8 +59,21 @@ export class Operator {
     }
   }
 
-  get #isLeading(): boolean {
-    return this.#term !== undefined
+  #addChecks(): void {
+    const { health } = this
+    const lease = this.#lease
+    health.add({ name: 'operator', kind: 'live', check: () => this.#heartbeat.check(MAX_SILENT_MS) })
+    health.add({ name: 'resources', kind: 'ready', check: () => this.#term?.health() ?? this.#withoutTerm() })
+    if (lease === undefined) {
+      health.add({ name: 'resources', kind: 'startup', check: () => this.#term?.listHealth() ?? this.#withoutTerm() })
+      return
+    }
+    health.add({ name: 'leadership', kind: 'ready', check: () => leaseHealth(lease, Lease.durationMs) })
+    health.add({ name: 'leadership', kind: 'startup', check: () => leaseHealth(lease, Number.POSITIVE_INFINITY) })
+  }
+
+  #withoutTerm(): HealthResult {
+    return this.#lease === undefined ? { ok: false, message: 'not started' } : { ok: true, message: 'standby' }
   }
 
   /** Whether it is ours now; waits some time otherwise. */
@@ -64,7 +81,7 @@ export class Operator {
     const { clock, logger } = this.#options
     this.#heartbeat.beat()
     try {
-      const holder = await lease.acquire(signal)
+      const holder = await this.#ask(lease, signal)
       if (holder === undefined) return true
       logger.debug({ holder }, 'another process leads')
     } catch (err) {
@@ -74,6 +91,18 @@ export class Operator {
     const waitMs = ASK_MS / 2 + new Backoff({ firstMs: ASK_MS, maxMs: ASK_MS }).nextMs()
     await clock.sleep(waitMs, signal).catch(() => undefined)
     return false
+  }
+
+  /** An API that does not answer must not look as if nothing moved here. */
+  async #ask(lease: Lease, signal: AbortSignal): Promise<string | undefined> {
+    using question = new LinkedAbort(signal)
+    const late = () => question.abort(new KubeError('KubeUnavailable', `No answer within ${ANSWER_MS / 1000} s`))
+    this.#options.clock.sleep(ANSWER_MS, question.signal).then(late, () => undefined)
+    try {
+      return await lease.acquire(question.signal)
+    } finally {
+      question.abort()
+    }
   }
 
   async #leadWhile(lease: Lease, signal: AbortSignal): Promise<void> {
@@ -87,12 +116,12 @@ export class Operator {
         if (!lease.isHeld) lost.abort(new Error('the leadership was lost'))
       }
     }
-    await Promise.all([this.#lead(over), look()])
+    await Promise.all([this.#lead(lease, over), look()])
     if (lost.signal.aborted) logger.warn({ identity }, 'lost the leadership; stopped writing')
   }
 
-  async #lead(signal: AbortSignal): Promise<void> {
-    this.#term = new OperatorTerm({ ...this.#options, beat: () => this.#heartbeat.beat() })
+  async #lead(hold: Hold, signal: AbortSignal): Promise<void> {
+    this.#term = new OperatorTerm({ ...this.#options, hold, beat: () => this.#heartbeat.beat() })
     this.#tellLeadership(true)
     try {
       await this.#term.run(signal)

@@ -7,6 +7,7 @@ import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import { isForbidden } from './is-forbidden.ts'
 import { keyOf } from './operator-resources.ts'
+import { withHint } from './with-hint.ts'
 
 /** Objects that are followed together: all, those of one namespace, or the one of a name. */
 export interface Place {
@@ -22,7 +23,7 @@ export interface ResourceCacheOptions {
   readonly logger: Logger
   /** Called with the key of what came, changed or went. Must not throw. */
   readonly onChange: (key: string) => void
-  /** The objects of this place may be read now, or not any more. Must not throw. */
+  /** The objects of this place can be read now, or not any more. Must not throw. */
   readonly onAccess: (place: Place) => void
 }
 
@@ -30,17 +31,31 @@ export interface ResourceCacheOptions {
 export class ResourceCache {
   readonly #options: ResourceCacheOptions
   readonly #objects = new Map<string, KubeObject>()
-  readonly #listed = new Map<string, PromiseWithResolvers<void>>()
+  readonly #listed = Promise.withResolvers<void>()
+  /** Places of which it is not known yet what is there, and why not, as far as that was tried. */
+  readonly #unlisted = new Map<string, KubeError | undefined>()
   readonly #refusals = new Map<string, KubeError>()
 
   constructor(options: ResourceCacheOptions) {
     this.#options = options
-    for (const place of options.places) this.#listed.set(idOf(place), Promise.withResolvers())
+    for (const place of options.places) this.#unlisted.set(idOf(place), undefined)
   }
 
-  /** Resolves once everything was listed that may be. */
+  /** Resolves once everything was listed that can be. */
   async listed(): Promise<void> {
-    await Promise.all([...this.#listed.values()].map(({ promise }) => promise))
+    await this.#listed.promise
+  }
+
+  /** Why not everything was listed yet that can be; undefined = it was. */
+  get obstacle(): string | undefined {
+    if (this.#unlisted.size === 0) return undefined
+    const failure = [...this.#unlisted.values()].find((each) => each !== undefined)
+    return failure === undefined ? `${this.#options.resource.plural} are not listed yet` : withHint(failure)
+  }
+
+  /** Why nothing of it can be read anywhere; undefined = something can. */
+  get refusedEverywhere(): KubeError | undefined {
+    return this.#refusals.size < this.#options.places.length ? undefined : [...this.#refusals.values()][0]
   }
 
   get(key: string): KubeObject | undefined {
@@ -51,7 +66,7 @@ export class ResourceCache {
     return this.#objects.values()
   }
 
-  /** Why the objects of a namespace (or the one of this name) may not be read; undefined = they may. */
+  /** Why the objects of a namespace (or the one of this name) cannot be read for now; undefined = they can. */
   refusal(of: string): KubeError | undefined {
     return this.#refusals.get(of) ?? this.#refusals.get(idOf({}))
   }
@@ -103,10 +118,10 @@ export class ResourceCache {
       onChange(keyOf(object))
     }
     if (this.#refusals.delete(id)) onAccess(place)
-    this.#listed.get(id)?.resolve()
+    this.#settle(id)
   }
 
-  /** Without the rights for one place the others are served all the same. */
+  /** Without the rights for one place, or the CRD of one kind, the others are served all the same. */
   #failed(place: Place, error: KubeError): void {
     const { resource, logger, onAccess } = this.#options
     const id = idOf(place)
@@ -114,10 +129,16 @@ export class ResourceCache {
     if (!isKnown) {
       logger.warn({ resource: resource.plural, ...place, err: error }, 'cannot follow the resources; trying again')
     }
-    if (!isForbidden(error)) return
+    if (this.#unlisted.has(id)) this.#unlisted.set(id, error)
+    if (error.code !== 'KubeNotFound' && !isForbidden(error)) return
     this.#refusals.set(id, error)
     if (!isKnown) onAccess(place)
-    this.#listed.get(id)?.resolve()
+    this.#settle(id)
+  }
+
+  #settle(id: string): void {
+    this.#unlisted.delete(id)
+    if (this.#unlisted.size === 0) this.#listed.resolve()
   }
 }
 

@@ -41,8 +41,8 @@ const SEED_PROBES: readonly ProbeName[] = ['liveness', 'readiness']
 
 const INDEX = `etcd-mirror
 /livez      the process works (also /healthz); ?verbose lists the checks
-/readyz     every mirror has published a copy
-/startupz   the first publish of every mirror is done
+/readyz     every mirror has published a copy; an operator: it can do its work
+/startupz   the first publish of every mirror is done; an operator: it could once
 /metrics    Prometheus metrics
 /status     mirrors, revisions, staleness and errors: JSON, or a page in a browser
 /liveness   /readiness   probes of cn-infra: negative while etcd cannot be reached

@@ -1,5 +1,5 @@
 /** Whoever may write these may do anything in the cluster, or run programs in it. */
-const NEVER_GROUPS: ReadonlySet<string> = new Set([
+export const NEVER_GROUPS: ReadonlySet<string> = new Set([
   'rbac.authorization.k8s.io',
   'admissionregistration.k8s.io',
   'apiextensions.k8s.io',

@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net'
+import { isIP } from 'node:net'
 
 export interface HostPort {
   /** Name or address, IPv6 without brackets; '' when the text names none (":9379"). */
@@ -7,14 +7,14 @@ export interface HostPort {
   readonly port: number | undefined
 }
 
-/** Splits `host`, `host:port`, `:port`, `[v6]` or `[v6]:port`; undefined = none of them. */
+/** Splits `host`, `host:port`, `:port`, `[address]` or `[address]:port`, as Go does; undefined = none of them. */
 export function parseHostPort(text: string): HostPort | undefined {
   const match = /^(?:\[([^\]]+)\]|([A-Za-z0-9._-]*))(?::(\d{1,5}))?$/.exec(text)
   if (match === null || text === '') return undefined
   const [, bracketed, name, digits] = match
   const port = digits === undefined ? undefined : Number(digits)
   if (port !== undefined && port > 65_535) return undefined
-  if (bracketed !== undefined && !isIPv6(bracketed)) return undefined
+  if (bracketed !== undefined && isIP(bracketed) === 0) return undefined
   return { host: bracketed ?? name ?? '', port }
 }
 

@@ -43,6 +43,14 @@ export class Helm implements AsyncDisposable {
     return await this.run(['template', 'etcd-mirror', CHART, ...place, ...valueFlags(values)])
   }
 
+  /** Why the chart does not take these values; "accepted" when it does. */
+  async refusal(values: ChartValues): Promise<string> {
+    return await this.template(values).then(
+      () => 'accepted',
+      ({ stderr }: { stderr: string }) => stderr,
+    )
+  }
+
   async objects(values: ChartValues = {}): Promise<readonly KubeObject[]> {
     return parseAllDocuments(await this.template(values)).flatMap((document) => document.toJS() ?? [])
   }

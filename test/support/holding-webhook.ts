@@ -14,6 +14,10 @@ export interface HoldingWebhookOptions {
 export interface HoldingWebhook extends AsyncDisposable {
   /** Resolves when it is asked for the first time. */
   readonly asked: Promise<void>
+  /** Questions that wait for its answer. */
+  readonly held: number
+  /** Questions that nobody wanted an answer to any more. */
+  readonly givenUp: number
   release(): void
 }
 
@@ -22,11 +26,17 @@ export async function startHoldingWebhook(api: KubeApi, options: HoldingWebhookO
   const { cert, key } = await api.identity()
   const asked = Promise.withResolvers<void>()
   const released = Promise.withResolvers<void>()
+  const counts = { held: 0, givenUp: 0 }
   const server = createServer({ cert, key }, async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
     const { apiVersion, kind, request: review } = JSON.parse(Buffer.concat(chunks).toString('utf8'))
     asked.resolve()
+    counts.held += 1
+    response.on('close', () => {
+      counts.held -= 1
+      if (!response.writableEnded) counts.givenUp += 1
+    })
     await released.promise
     response.setHeader('content-type', 'application/json')
     response.end(JSON.stringify({ apiVersion, kind, response: { uid: review.uid, allowed: true } }))
@@ -35,6 +45,12 @@ export async function startHoldingWebhook(api: KubeApi, options: HoldingWebhookO
   await api.apply([configurationOf((server.address() as AddressInfo).port, cert, options)])
   return {
     asked: asked.promise,
+    get held() {
+      return counts.held
+    },
+    get givenUp() {
+      return counts.givenUp
+    },
     release: () => released.resolve(),
     async [Symbol.asyncDispose]() {
       released.resolve()

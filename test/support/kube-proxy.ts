@@ -13,15 +13,18 @@ export async function startKubeProxy(api: KubeApi): Promise<KubeProxy> {
   return proxy
 }
 
-/** A way to an API server that tests can close, and that can make the server's watches short. */
+/** A way to an API server that tests can close, also to some writes, and that can make the server's watches short. */
 export class KubeProxy implements AsyncDisposable {
   /** Asks the server for no longer watches than this; default: as the client does. */
   watchSeconds: number | undefined
+  /** Which writes are answered with 503 Service Unavailable; default: none. */
+  refuses: (pathname: string) => boolean = () => false
   readonly #api: KubeApi
   readonly #agent: Agent
   readonly #sockets = new Set<Socket>()
   readonly #server: ReturnType<typeof createServer>
   readonly #expired = new Map<string, number>()
+  readonly #writes: string[] = []
   #gone = 0
   #isClosed = false
 
@@ -43,6 +46,11 @@ export class KubeProxy implements AsyncDisposable {
   /** Watches that were answered with 410 Gone. */
   get gone(): number {
     return this.#gone
+  }
+
+  /** What requests to write have asked for, each time that they came. */
+  get writes(): readonly string[] {
+    return this.#writes
   }
 
   /** Watches of a resource that the server has ended in good order. */
@@ -82,6 +90,12 @@ export class KubeProxy implements AsyncDisposable {
     const isWatch = url.searchParams.get('watch') === 'true'
     if (isWatch && this.watchSeconds !== undefined) url.searchParams.set('timeoutSeconds', String(this.watchSeconds))
     const { method, headers } = incoming
+    if (method !== 'GET') this.#writes.push(url.pathname)
+    if (method !== 'GET' && this.refuses(url.pathname)) {
+      incoming.resume()
+      outgoing.writeHead(503).end()
+      return
+    }
     const onward = send(url, { method, headers, agent: this.#agent }, (answer) => {
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
       // A watch is open before anything happens.

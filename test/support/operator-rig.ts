@@ -176,6 +176,12 @@ export class OperatorRun {
     return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ') + 1))
   }
 
+  /** The answer of a probe, such as `readyz`, with every check. */
+  async probe(name: string): Promise<{ readonly status: number; readonly body: string }> {
+    const answer = await fetch(`http://${this.#http}/${name}?verbose`)
+    return { status: answer.status, body: await answer.text() }
+  }
+
   /** Whether it leads now; it does not while it does not answer. */
   async leads(): Promise<boolean> {
     const series = 'leader_election_master_status{name="etcd-mirror-operator"}'

@@ -112,7 +112,7 @@ export class DataObjectSink implements Sink {
   }
 
   async advance(position: Position, { signal }: { readonly signal: AbortSignal }): Promise<void> {
-    await this.#exclusive(async (opened) => {
+    await this.#exclusive(signal, async (opened) => {
       opened.position = position
       await this.#remember(opened, this.#shown(), signal)
     })
@@ -121,7 +121,7 @@ export class DataObjectSink implements Sink {
   async verify({ signal }: { readonly signal: AbortSignal }): Promise<{ readonly sound: boolean }> {
     const opened = this.#opened
     if (opened === undefined) return { sound: false }
-    return await this.#exclusive(async () => {
+    return await this.#exclusive(signal, async () => {
       const live = await opened.client.get(opened.ref, signal)
       opened.live = live ?? 'absent'
       return { sound: live !== undefined && this.#differences(opened, live).length === 0 }
@@ -151,19 +151,19 @@ export class DataObjectSink implements Sink {
     const { shown, stored, position } = opened
     if (shown === undefined || stored === undefined || position?.revision === stored.position.revision) return
     const signal = AbortSignal.timeout(CLOSE_MS)
-    await this.#turn.run(() => this.#write(opened, shown, signal)).catch(() => undefined)
+    await this.#turn.run(() => this.#write(opened, shown, signal), signal).catch(() => undefined)
   }
 
   #openedOf(client: KubeClient, ref: ObjectRef, live: KubeObject | 'absent'): Opened {
     const { mirrorName, clock, metrics, logger } = this.#options
     const stored = live === 'absent' ? undefined : storedStateOf(live)
-    const { lease } = this.#session
+    const { hold } = this.#session
     const assertWritable = (found: KubeObject) => this.#assertWritable(found)
     const saw = (found: KubeObject | 'absent') => this.#saw(found)
     return {
       client,
       ref,
-      writer: new ObjectWriter({ client, mirror: mirrorName, lease, clock, metrics, assertWritable }),
+      writer: new ObjectWriter({ client, mirror: mirrorName, hold, clock, metrics, assertWritable }),
       drift: new DriftWatch({
         client,
         watched: [
@@ -208,8 +208,8 @@ export class DataObjectSink implements Sink {
   }
 
   async #publish(state: PrefixState, position: Position, options: RestoreOptions): Promise<WriteResult> {
-    return await this.#exclusive(async (opened) => {
-      const { signal, admit, onDifference = () => undefined } = options
+    const { signal, admit, onDifference = () => undefined } = options
+    return await this.#exclusive(signal, async (opened) => {
       const next = await this.#render(state, position, signal)
       this.#refuseStepBack(opened, position)
       opened.live ??= (await opened.client.get(opened.ref, signal)) ?? 'absent'
@@ -297,7 +297,7 @@ export class DataObjectSink implements Sink {
   }
 
   async #repair(signal: AbortSignal): Promise<boolean> {
-    return await this.#exclusive(async (opened) => {
+    return await this.#exclusive(signal, async (opened) => {
       const { shown, ref, client, seen, drift } = opened
       // Before a snapshot nothing is known that could be repaired.
       if (shown === undefined) return false
@@ -364,13 +364,13 @@ export class DataObjectSink implements Sink {
     return new SinkError('TargetBroken', this.#target, `Cannot write ${this.#target}: ${state}`, { hint })
   }
 
-  async #exclusive<Result>(work: (opened: Opened) => Promise<Result>): Promise<Result> {
+  async #exclusive<Result>(signal: AbortSignal, work: (opened: Opened) => Promise<Result>): Promise<Result> {
     return await this.#guard(() =>
       this.#turn.run(() => {
         const opened = this.#opened
         if (opened === undefined) throw this.#broken('it is not open', 'The mirror opens it again.')
         return work(opened)
-      }),
+      }, signal),
     )
   }
 

@@ -60,6 +60,8 @@ interface Opened {
   next: Position | undefined
   /** Writes the index when it is due. */
   timer: NodeJS.Timeout | undefined
+  /** Ends what the timer has begun. */
+  readonly stop: AbortController
 }
 
 /**
@@ -107,8 +109,8 @@ export class ManyObjectsSink implements Sink {
   }
 
   async restore(source: SnapshotSource, options: RestoreOptions): Promise<WriteResult> {
-    return await this.#exclusive(async (opened) => {
-      const { signal } = options
+    const { signal } = options
+    return await this.#exclusive(signal, async (opened) => {
       const groups = this.#options.projection.isGrouped ? new GroupedKeys() : undefined
       const plan = this.#plan(opened, groups, { onDifference: options.onDifference })
       for await (const page of source.pages) for (const entry of page) await plan.put(entry, signal)
@@ -125,11 +127,12 @@ export class ManyObjectsSink implements Sink {
   async ready(): Promise<void> {}
 
   async apply({ changes, position }: MergedBatch, options: WriteOptions): Promise<WriteResult> {
-    return await this.#exclusive(async (opened) => {
+    const { signal } = options
+    return await this.#exclusive(signal, async (opened) => {
       if (opened.position === undefined) throw this.#broken('no complete state is published there')
       const plan = this.#plan(opened, this.#groupsToChange(opened), { waiting: opened.waiting })
-      await plan.change(changes, options.signal)
-      await plan.complete({ isWhole: false, signal: options.signal })
+      await plan.change(changes, signal)
+      await plan.complete({ isWhole: false, signal })
       const result = await this.#carryOut(opened, plan, position, options)
       this.#scheduleIndex(opened)
       return result
@@ -137,7 +140,7 @@ export class ManyObjectsSink implements Sink {
   }
 
   async advance(position: Position, { signal }: { readonly signal: AbortSignal }): Promise<void> {
-    await this.#exclusive(async (opened) => {
+    await this.#exclusive(signal, async (opened) => {
       opened.position = position
       if (opened.index.isDue || isOther(opened)) await this.#writeIndex(opened, signal)
     })
@@ -161,7 +164,7 @@ export class ManyObjectsSink implements Sink {
     await this.#stop()
     if (opened?.position && opened.index.stored && opened.position.revision !== opened.index.stored.position.revision) {
       const signal = AbortSignal.timeout(CLOSE_MS)
-      await this.#turn.run(() => this.#writeIndex(opened, signal)).catch(() => undefined)
+      await this.#turn.run(() => this.#writeIndex(opened, signal), signal).catch(() => undefined)
     }
     await this.#session.end()
   }
@@ -170,6 +173,7 @@ export class ManyObjectsSink implements Sink {
     const opened = this.#opened
     this.#opened = undefined
     clearTimeout(opened?.timer)
+    opened?.stop.abort()
     await opened?.drift.stop()
   }
 
@@ -212,7 +216,7 @@ export class ManyObjectsSink implements Sink {
     const { client, namespace, known, index, refused, watched, onDrift } = parts
     const { mirrorName: mirror, clock, metrics, logger, deletionPolicy, target } = this.#options
     const assertWritable = (live: KubeObject) => this.#assertWritable(live)
-    const writer = new ObjectWriter({ client, mirror, lease: this.#session.lease, clock, metrics, assertWritable })
+    const writer = new ObjectWriter({ client, mirror, hold: this.#session.hold, clock, metrics, assertWritable })
     const toSinkError = (error: unknown) => {
       const fault = toTargetError(error, target)
       return fault instanceof SinkError ? fault : undefined
@@ -239,6 +243,7 @@ export class ManyObjectsSink implements Sink {
       position,
       next: position,
       timer: undefined,
+      stop: new AbortController(),
     }
   }
 
@@ -299,9 +304,11 @@ export class ManyObjectsSink implements Sink {
     const writeLate = () => {
       opened.timer = undefined
       if (this.#opened !== opened) return
+      const { signal } = opened.stop
       this.#turn
-        .run(() => this.#writeIndex(opened, AbortSignal.timeout(INDEX_MS)))
+        .run(() => this.#writeIndex(opened, AbortSignal.any([signal, AbortSignal.timeout(INDEX_MS)])), signal)
         .catch((err: unknown) => {
+          if (signal.aborted) return
           logger.warn({ mirror, err }, 'cannot write the position; retrying')
           this.#scheduleIndex(opened, INDEX_MS)
         })
@@ -350,13 +357,13 @@ export class ManyObjectsSink implements Sink {
     return new SinkError('TargetBroken', target, `Cannot write ${target}: ${state}`)
   }
 
-  async #exclusive<Result>(work: (opened: Opened) => Promise<Result>): Promise<Result> {
+  async #exclusive<Result>(signal: AbortSignal, work: (opened: Opened) => Promise<Result>): Promise<Result> {
     return await this.#guard(() =>
       this.#turn.run(() => {
         const opened = this.#opened
         if (opened === undefined) throw this.#broken('it is not open')
         return work(opened)
-      }),
+      }, signal),
     )
   }
 

@@ -1,7 +1,7 @@
 import { type KubeClient, nameOf, type ObjectRef } from '../../kube/kube-client.ts'
 import { KubeError } from '../../kube/kube-error.ts'
 import type { KubeObject } from '../../kube/kube-object.ts'
-import type { Lease } from '../../kube/lease.ts'
+import type { Hold } from '../../kube/lease.ts'
 import { SinkError } from '../../mirror/sink-error.ts'
 import type { Clock } from '../../util/clock.ts'
 import type { Metrics } from '../../util/metrics.ts'
@@ -14,7 +14,7 @@ export interface ObjectWriterOptions {
   readonly client: KubeClient
   readonly mirror: string
   /** undefined = nobody else can write. */
-  readonly lease: Lease | undefined
+  readonly hold: Hold | undefined
   readonly clock: Clock
   readonly metrics: Metrics
   /** Throws `SinkError` when what stands there must not be written over. */
@@ -87,6 +87,7 @@ export class ObjectWriter {
     } catch (error) {
       if (!isConflict(error) || error.heldFields.length === 0 || !tellsManagers(expected)) throw error
       this.#settle(ref, expected, error)
+      this.#assertAlone(ref)
       return await client.apply(ref, object, { ...context, force: true })
     }
   }
@@ -108,8 +109,8 @@ export class ObjectWriter {
 
   /** After a pause of the process another one may have taken over. */
   #assertAlone(ref: ObjectRef): void {
-    const { lease } = this.#options
-    if (lease === undefined || lease.isHeld) return
+    const { hold } = this.#options
+    if (hold === undefined || hold.isHeld) return
     throw new SinkError('TargetBusy', nameOf(ref), `Cannot write ${nameOf(ref)}: the Lease could not be renewed`)
   }
 }

@@ -22,8 +22,12 @@ function leaseRules(mirror: string): readonly RbacRule[] {
   return namedRules(LEASES, leaseName(mirror), ['get', 'update'])
 }
 
-/** RBAC cannot limit making an object to a name. */
-function namedRules({ group, plural }: KubeResource, name: string, verbs: readonly string[]): readonly RbacRule[] {
+/** Rules to make one object and to do this with it alone: RBAC cannot limit the making to a name. */
+export function namedRules(
+  { group, plural }: KubeResource,
+  name: string,
+  verbs: readonly string[],
+): readonly RbacRule[] {
   const of = { apiGroups: [group], resources: [plural] }
   return [
     { ...of, resourceNames: [name], verbs },

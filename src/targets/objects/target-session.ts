@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { KubeClient } from '../../kube/kube-client.ts'
 import type { OwnerReference } from '../../kube/kube-object.ts'
-import { Lease } from '../../kube/lease.ts'
+import { type Hold, Lease } from '../../kube/lease.ts'
 import { SinkError } from '../../mirror/sink-error.ts'
 import type { Clock } from '../../util/clock.ts'
 import type { Logger } from '../../util/logger.ts'
@@ -23,8 +23,8 @@ export interface ObjectSinkOptions {
   readonly namespace?: string | undefined
   /** What the objects go with; default: nothing. */
   readonly owner?: OwnerReference | undefined
-  /** Take a Lease, so that of many processes one writes. Default: true. */
-  readonly takesLease?: boolean
+  /** What says whether it may write. Default: a Lease of its own, so that of many processes one does. */
+  readonly hold?: Hold | undefined
   /** Where documents are rendered. Default: here. */
   readonly rendering?: RenderingTenant | undefined
   /** How changes of the objects are noticed. Default: by a watch for each mirror. */
@@ -46,16 +46,17 @@ export class TargetSession {
     this.#target = target
   }
 
-  get lease(): Lease | undefined {
-    return this.#lease
+  /** undefined before `begin`. */
+  get hold(): Hold | undefined {
+    return this.#options.hold ?? this.#lease
   }
 
   /** Rejects with `SinkError` TargetBusy while another process writes, and with `KubeError`. */
   async begin(signal: AbortSignal): Promise<{ readonly client: KubeClient; readonly namespace: string }> {
-    const { connect, mirrorName, clock, takesLease = true } = this.#options
+    const { connect, mirrorName, clock, hold } = this.#options
     const client = await connect()
     const namespace = this.#options.namespace ?? client.namespace
-    if (!takesLease) return { client, namespace }
+    if (hold !== undefined) return { client, namespace }
     const name = leaseName(mirrorName)
     this.#lease ??= new Lease({ client, namespace, name, identity: this.#identity, clock })
     const holder = await this.#lease.acquire(signal)

@@ -1,10 +1,11 @@
 import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseKind } from '../../../src/util/allowed-kind.ts'
 import { CHART, type ChartValues, Helm, valueFlags } from '../../support/helm.ts'
 import { type KubeApi, startKubeApi } from '../../support/kube-api.ts'
 import { makeTempDir } from '../../support/temp-dir.ts'
-import { EVERYTHING, NOTHING, SCOPED } from './value-sets.ts'
+import { CHOSEN, EVERYTHING, NOTHING, SCOPED } from './value-sets.ts'
 
 const ROOT = join(import.meta.dirname, '../../..')
 const CRD = 'etcdmirrors.etcdmirror.dev'
@@ -30,11 +31,25 @@ describe.each(['1.34', '1.37'] as const)('on Kubernetes %s', (minor) => {
     ['by default', {}],
     ['with everything', EVERYTHING],
     ['in two namespaces', SCOPED],
+    ['with other choices', CHOSEN],
     ['with nothing', NOTHING],
   ])('the chart is accepted without a warning, also by PodSecurity restricted: %s', async (_name, values) => {
     const input = await helm.template(values)
     const strictly = ['--dry-run=server', '--warnings-as-errors', '--validate=strict']
     expect(await api.kubectl(['apply', ...strictly, '-f', '-'], { input })).toContain('deployment.apps/')
+  })
+
+  test('of the kinds of the core the chart takes those that the operator writes, by their resources', async () => {
+    const core = JSON.parse(await api.kubectl(['get', '--raw', '/api/v1'])) as { resources: CoreResource[] }
+    const resources = core.resources.filter(({ name }) => !name.includes('/'))
+    const taken = await Promise.all(
+      resources.map(async ({ kind, name }) => {
+        const refusal = await helm.refusal({ 'targets.objects': [{ kind: `v1/${kind}`, resource: name }] })
+        return refusal === 'accepted' ? [name] : []
+      }),
+    )
+    const writable = ({ kind, namespaced }: CoreResource) => namespaced && typeof parseKind(`v1/${kind}`) === 'object'
+    expect(taken.flat()).toEqual(resources.filter(writable).map(({ name }) => name))
   })
 
   test('deploy/operator.yaml is accepted as it stands', async () => {
@@ -71,6 +86,12 @@ test('an upgrade renews the custom resource definitions, and uninstalling leaves
   await run(['install', 'etcd-mirror', CHART])
 })
 
+interface CoreResource {
+  readonly name: string
+  readonly kind: string
+  readonly namespaced: boolean
+}
+
 function strictNamespace(name: string) {
   const labels = { 'pod-security.kubernetes.io/enforce': 'restricted', 'pod-security.kubernetes.io/warn': 'restricted' }
   return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } }
@@ -81,7 +102,11 @@ function monitor(kind: 'PodMonitor' | 'ServiceMonitor') {
   const plural = `${kind.toLowerCase()}s`
   const text = { type: 'string' }
   const object = (properties: object) => ({ type: 'object', properties })
-  const endpoint = object({ port: text, path: text, interval: text })
+  const interval = {
+    type: 'string',
+    pattern: '^(0|(([0-9]+)y)?(([0-9]+)w)?(([0-9]+)d)?(([0-9]+)h)?(([0-9]+)m)?(([0-9]+)s)?(([0-9]+)ms)?)$',
+  }
+  const endpoint = object({ port: text, path: text, interval })
   const endpoints = { type: 'array', items: endpoint }
   const selector = object({ matchLabels: { type: 'object', additionalProperties: text } })
   const spec = object({ selector, [kind === 'PodMonitor' ? 'podMetricsEndpoints' : 'endpoints']: endpoints })

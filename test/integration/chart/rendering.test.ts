@@ -4,9 +4,10 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { KubeObject } from '../../../src/kube/kube-object.ts'
 import { OPERATOR_RIGHTS, type OperatorRightName } from '../../../src/operator/operator-rights.ts'
+import { parseHttpBind } from '../../../src/server/options.ts'
 import type { RbacRule } from '../../../src/targets/objects/rbac-rules.ts'
 import { CHART, type ChartValues, Helm, valueFlags } from '../../support/helm.ts'
-import { EVERYTHING, NOTHING, SCOPED } from './value-sets.ts'
+import { CHOSEN, EVERYTHING, NOTHING, SCOPED } from './value-sets.ts'
 
 let helm: Helm
 beforeAll(async () => {
@@ -18,6 +19,7 @@ test.each([
   ['by default', {}],
   ['with everything', EVERYTHING],
   ['in two namespaces', SCOPED],
+  ['with other choices', CHOSEN],
   ['with nothing', NOTHING],
 ])('helm lint finds nothing: %s', async (_name, values) => {
   expect(await helm.run(['lint', '--strict', CHART, ...valueFlags(values)])).toContain('0 chart(s) failed')
@@ -42,14 +44,75 @@ test.each<[string, ChartValues, string]>([
   ['an unknown level', { logLevel: 'verbose' }, 'logLevel'],
   ['a time without a unit', { shutdownGrace: '10' }, 'shutdownGrace'],
   ['a port that is none', { 'networkPolicy.etcdPorts': [0] }, 'etcdPorts'],
+  ['an interval that Prometheus does not read', { 'metrics.interval': '1.5m' }, 'interval'],
   ['no account at all', { 'serviceAccount.create': false }, 'serviceAccount'],
 ])('values.schema.json refuses %s', async (_name, values, named) => {
-  const refusal = await helm.template(values).then(
-    () => 'accepted',
-    ({ stderr }: { stderr: string }) => stderr,
-  )
+  const refusal = await helm.refusal(values)
   expect(refusal).toContain('values don')
   expect(refusal).toContain(named)
+})
+
+test.each<[string, ChartValues, string]>([
+  [
+    'a kind that the operator refuses',
+    { 'targets.objects': [{ kind: 'apps/v1/Deployment', resource: 'deployments' }] },
+    'targets.objects: apps/v1/Deployment may never be written by a mirror',
+  ],
+  [
+    'Secrets under the name of another kind',
+    { 'targets.objects': [{ kind: 'v1/ConfigMap', resource: 'secrets' }] },
+    'targets.objects: the resource of v1/ConfigMap is configmaps, not secrets',
+  ],
+  [
+    'a label that selects the pods',
+    { podLabels: { 'app.kubernetes.io/name': 'mine' } },
+    'podLabels: app.kubernetes.io/name is set by the chart',
+  ],
+  [
+    'a label that the monitors have',
+    { 'metrics.labels': { 'app.kubernetes.io/instance': 'mine' } },
+    'metrics.labels: app.kubernetes.io/instance is set by the chart',
+  ],
+])('the chart refuses %s', async (_name, values, sentence) => {
+  expect(await helm.refusal(values)).toContain(sentence)
+})
+
+test.each(['1st', 'a.b'])('a release of the name %s needs another name for its Service', async (release) => {
+  const render = (...flags: string[]) => helm.run(['template', release, CHART, '--kube-version', '1.34.0', ...flags])
+  await expect(render()).rejects.toThrow('set fullnameOverride')
+  expect(await render('--set', 'fullnameOverride=first')).toContain('name: first\n')
+})
+
+test('a pod has the time that the shutdown grace takes', async () => {
+  const podWith = (terminationGracePeriodSeconds: number) => ({ template: { spec: { terminationGracePeriodSeconds } } })
+  expect(specOf(await helm.objects(), 'Deployment')).toMatchObject(podWith(30))
+  expect(specOf(await helm.objects(CHOSEN), 'Deployment')).toMatchObject(podWith(111))
+})
+
+test('the network policy lets out to where it is told, by these ports', async () => {
+  const { apiServerTo, etcdTo } = CHOSEN.networkPolicy as Record<string, unknown>
+  expect(specOf(await helm.objects(CHOSEN), 'NetworkPolicy')).toMatchObject({
+    egress: [
+      {
+        ports: [
+          { port: 53, protocol: 'UDP' },
+          { port: 53, protocol: 'TCP' },
+        ],
+      },
+      { ports: [{ port: 6443 }], to: apiServerTo },
+      { ports: [{ port: 2379 }, { port: 4001 }], to: etcdTo },
+    ],
+  })
+})
+
+test('helm test finds the Service by the variables of its name, also with an address of IPv6', async () => {
+  const address = '[$(COPIES_OF_ETCD_SERVICE_HOST)]:$(COPIES_OF_ETCD_SERVICE_PORT)'
+  const args = ['status', '--http-bind', address]
+  expect(specOf(await helm.objects(CHOSEN), 'Pod')).toMatchObject({ containers: [{ args }] })
+  for (const host of ['10.0.0.1', 'fd00::1']) {
+    const written = address.replace(/\$\(\w+_HOST\)/, host).replace(/\$\(\w+_PORT\)/, '9379')
+    expect(parseHttpBind(written)).toEqual({ host, port: 9379 })
+  }
 })
 
 test.each<
@@ -123,6 +186,11 @@ test('one replica has no PodDisruptionBudget; names stay within their limits', a
   const names = [...text.matchAll(/^ {2}name: (\S+)$/gm)].map(([, name = '']) => name.length)
   expect(Math.max(...names)).toBeLessThanOrEqual(63)
 })
+
+/** Of the first object of that kind. */
+function specOf(objects: readonly KubeObject[], kind: string): unknown {
+  return objects.find((object) => object.kind === kind)?.spec
+}
 
 function rulesOf(objects: readonly KubeObject[], kind: string, name: string): readonly RbacRule[] {
   const role = objects.find((object) => object.kind === kind && object.metadata.name === name)

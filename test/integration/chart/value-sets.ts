@@ -11,7 +11,6 @@ export const EVERYTHING: ChartValues = {
     { kind: 'v1/Service', resource: 'services' },
   ],
   credentials: { enabled: true, secretNames: ['etcd-client'] },
-  extraArgs: ['--log-level', 'debug'],
   'serviceAccount.annotations': { 'example.com/role': 'reader' },
   podLabels: { team: 'platform' },
   podAnnotations: { 'example.com/note': 'any text' },
@@ -34,6 +33,26 @@ export const SCOPED: ChartValues = {
   aggregateRoles: false,
   'crds.install': false,
   'credentials.enabled': true,
+}
+
+/** What the chart would choose by itself, chosen otherwise. */
+export const CHOSEN: ChartValues = {
+  nameOverride: 'mirrors',
+  fullnameOverride: 'copies-of-etcd',
+  shutdownGrace: '1m30.5s',
+  serviceAccount: { create: false, name: 'ready-made' },
+  resources: { requests: { cpu: '1', memory: '1Gi' }, limits: { memory: '2Gi' }, claims: [] },
+  topologySpreadConstraints: [
+    { topologyKey: 'example.com/rack', maxSkew: 2, whenUnsatisfiable: 'DoNotSchedule', labelSelector: {} },
+  ],
+  networkPolicy: {
+    enabled: true,
+    dnsPorts: [53],
+    apiServerPorts: [6443],
+    apiServerTo: [{ ipBlock: { cidr: '192.0.2.1/32' } }],
+    etcdPorts: [2379, 4001],
+    etcdTo: [{ namespaceSelector: { matchLabels: { name: 'etcd' } }, podSelector: { matchLabels: { app: 'etcd' } } }],
+  },
 }
 
 /** All that can be switched off. */

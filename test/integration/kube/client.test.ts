@@ -9,8 +9,16 @@ import type { KubeObject } from '../../../src/kube/kube-object.ts'
 import { CONFIG_MAPS, LEASES } from '../../../src/kube/kube-resource.ts'
 import { Lease } from '../../../src/kube/lease.ts'
 import { ListWatch } from '../../../src/kube/list-watch.ts'
+import type { Position } from '../../../src/replication/position.ts'
+import type { DataObjectTarget } from '../../../src/targets/objects/data-object.ts'
+import { DataObjectSink } from '../../../src/targets/objects/data-object-sink.ts'
+import { storedStateOf } from '../../../src/targets/objects/stored-state.ts'
 import { systemClock } from '../../../src/util/clock.ts'
+import { silentLogger } from '../../../src/util/logger.ts'
+import { noMetrics } from '../../../src/util/metrics.ts'
 import { type KubeApi, startKubeApi } from '../../support/kube-api.ts'
+import { startKubeProxy } from '../../support/kube-proxy.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
 import { makeTempDir } from '../../support/temp-dir.ts'
 import { eventually } from '../../support/wait.ts'
 
@@ -202,6 +210,63 @@ describe('a kube-apiserver that comes and goes', () => {
     offsets.a += 60_000
     expect(a.isHeld).toBe(false)
     await a.release()
+  })
+
+  test('a Lease that could not be renewed is tried again while it is held yet', async () => {
+    await using proxy = await startKubeProxy(api)
+    const far = await api.client({ server: proxy.server })
+    const clock = new ManualClock()
+    const lease = new Lease({ client: far, namespace: 'default', name: 'renewed', identity: 'a', clock })
+    expect(await lease.acquire(signal)).toBeUndefined()
+    const before = proxy.writes.length
+    const untilRenewals = (count: number) =>
+      eventually(() => expect([proxy.writes.length - before, clock.sleepers]).toEqual([count, 1]))
+    proxy.refuses = () => true
+    clock.advance(5000)
+    await untilRenewals(1)
+    clock.advance(1000)
+    await untilRenewals(2)
+    expect(lease.isHeld).toBe(true)
+    proxy.refuses = () => false
+    await lease.release()
+    await far.close()
+  })
+
+  test('a target that is closed leaves its position behind, but not without the Lease', async () => {
+    const options = { name: 'closed', labels: {}, annotations: {}, creationPolicy: 'Owner', deletionPolicy: 'Retain' }
+    const target = { kind: 'ConfigMap', options: { ...options, render: [{ tree: {} }] } } as DataObjectTarget
+    const at = (revision: number): Position => ({
+      epoch: 0,
+      clusterId: 1n,
+      revision,
+      raftTerm: 1,
+      keyCount: 0,
+      anchor: undefined,
+    })
+    const closedAt = async (revision: number, isHeld: boolean) => {
+      const hold = { isHeld: true }
+      const sink = new DataObjectSink({
+        target,
+        hold,
+        connect: async () => client,
+        mirrorName: 'closed',
+        prefix: Buffer.from('/a/'),
+        configHash: 'any',
+        clock: systemClock,
+        logger: silentLogger,
+        metrics: noMetrics,
+      })
+      await sink.open({ signal })
+      const finish = async () => ({ changes: [], position: at(revision) })
+      await sink.restore({ pages: (async function* () {})(), finish }, { signal })
+      await sink.advance(at(revision + 1), { signal })
+      hold.isHeld = isHeld
+      await sink.close()
+      const found = await client.get(named('closed'), signal)
+      return found && storedStateOf(found)?.position.revision
+    }
+    expect(await closedAt(5, true)).toBe(6)
+    expect(await closedAt(7, false)).toBe(6)
   })
 
   test('a Lease whose holder is gone is taken over when it was seen unchanged for its duration', async () => {

@@ -1,12 +1,20 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { KubeObject } from '../../../src/kube/kube-object.ts'
-import { CONFIG_MAPS, type KubeResource } from '../../../src/kube/kube-resource.ts'
+import { CONFIG_MAPS, type KubeResource, LEASES } from '../../../src/kube/kube-resource.ts'
 import { ListWatch } from '../../../src/kube/list-watch.ts'
-import { ETCD_MIRRORS } from '../../../src/operator/operator-resources.ts'
+import { ETCD_MIRRORS, LEADER_LEASE } from '../../../src/operator/operator-resources.ts'
 import { systemClock } from '../../../src/util/clock.ts'
 import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts'
+import { startHoldingWebhook } from '../../support/holding-webhook.ts'
 import { type KubeApi, startKubeApi } from '../../support/kube-api.ts'
-import { conditionsOf, OPERATOR_USER, OperatorRig, type OperatorRun } from '../../support/operator-rig.ts'
+import { startKubeProxy } from '../../support/kube-proxy.ts'
+import {
+  conditionsOf,
+  OPERATOR_NAMESPACE,
+  OPERATOR_USER,
+  OperatorRig,
+  type OperatorRun,
+} from '../../support/operator-rig.ts'
 import { eventually } from '../../support/wait.ts'
 
 let api: KubeApi
@@ -23,7 +31,7 @@ beforeAll(async () => {
   const connectionRef = { name: 'main' }
   const target = { configMap: { name: 'app' } }
   await rig.apply([
-    { apiVersion, kind: 'EtcdConnection', metadata: { name: 'main', namespace }, spec: { endpoints: [etcd.endpoint] } },
+    connectionIn(namespace),
     {
       apiVersion,
       kind: 'EtcdMirror',
@@ -38,6 +46,12 @@ afterAll(async () => {
   await etcd?.[Symbol.asyncDispose]()
 })
 
+const connectionIn = (namespace: string) => ({
+  apiVersion: 'etcdmirror.dev/v1alpha1',
+  kind: 'EtcdConnection',
+  metadata: { name: 'main', namespace },
+  spec: { endpoints: [etcd.endpoint] },
+})
 const patient = { timeoutMs: 100_000, intervalMs: 200 }
 const untilLeads = (operator: OperatorRun) => eventually(async () => expect(await operator.leads()).toBe(true), patient)
 const untilValue = (value: string) =>
@@ -87,6 +101,56 @@ class Recorder implements AsyncDisposable {
     await this.#ended
   }
 }
+
+test('a leader whose writes get no answer keeps the Lease, and without it begins no write any more', async () => {
+  await using proxy = await startKubeProxy(api)
+  const crowded = await rig.namespace()
+  const names = Array.from({ length: 20 }, (_, index) => `app-${index}`)
+  const apiVersion = 'etcdmirror.dev/v1alpha1'
+  await etcd.etcdctl(['put', '/crowded/key', 'first'])
+  await rig.apply([
+    connectionIn(crowded),
+    ...names.map((name) => ({
+      apiVersion,
+      kind: 'EtcdMirror',
+      metadata: { name, namespace: crowded },
+      spec: { connectionRef: { name: 'main' }, prefix: '/crowded/', target: { configMap: { name } } },
+    })),
+  ])
+  const untilAllHold = async (value: string) => {
+    for (const name of names) {
+      await rig.until(CONFIG_MAPS, crowded, name, (object) => expect(object?.data).toEqual({ key: value }))
+    }
+  }
+  const leader = await rig.operator(['--namespaces', crowded], proxy.server)
+  await untilLeads(leader)
+  await untilAllHold('first')
+  const other = await rig.operator(['--namespaces', crowded])
+
+  // As many writes as there may be at once get no answer; the others wait.
+  await using webhook = await startHoldingWebhook(api, { namespace: crowded, resources: [CONFIG_MAPS] })
+  let puts = 0
+  await eventually(async () => {
+    puts += 1
+    await etcd.etcdctl(['put', '/crowded/key', String(puts)])
+    expect(webhook.held).toBe(16)
+  }, patient)
+  const renewed = async () => (await rig.get(LEASES, OPERATOR_NAMESPACE, LEADER_LEASE))?.metadata.resourceVersion
+  const before = await renewed()
+  await eventually(async () => expect(await renewed()).not.toBe(before), patient)
+  expect(webhook.givenUp).toBe(0)
+
+  const isLease = (pathname: string) => pathname.includes('/leases')
+  const writes = () => proxy.writes.filter((pathname) => !isLease(pathname))
+  proxy.refuses = isLease
+  await untilLeads(other)
+  const begun = writes().length
+  webhook.release()
+  await untilAllHold(String(puts))
+  await leader.process.waitForLog(({ msg }) => String(msg).startsWith('lost the leadership'))
+  expect(writes().slice(begun)).toEqual([])
+  for (const each of [leader, other]) expect(await each.process.kill('SIGTERM')).toMatchObject({ code: 0 })
+})
 
 test('of two operators one leads; the other takes over when it is killed, stops, or was paused, and nothing goes back', async () => {
   await using recorder = new Recorder()

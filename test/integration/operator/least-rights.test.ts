@@ -54,9 +54,9 @@ function rulesOf(scope: Scope): readonly RbacRule[] {
 function rulesWithout(scope: Scope, lack: Lack | undefined): readonly object[] {
   const isLacking = (resource: string, verb: string) =>
     lack?.scope === scope && lack.resource === resource && lack.verb === verb
-  const rules = rulesOf(scope).flatMap(({ apiGroups, resources, verbs }) =>
+  const rules = rulesOf(scope).flatMap(({ resources, verbs, ...rule }) =>
     resources.map((resource) => ({
-      apiGroups,
+      ...rule,
       resources: [resource],
       verbs: verbs.filter((verb) => !isLacking(resource, verb)),
     })),

@@ -28,6 +28,8 @@ beforeAll(async () => {
     { apiVersion, kind: 'EtcdConnection', metadata: { name: 'main', namespace }, spec: { endpoints: [etcd.endpoint] } },
     ...['stays', 'changes', 'goes'].map((name) => mirror(name)),
   ])
+  // Who has no use for a kind may leave its CRD out.
+  await api.kubectl(['delete', 'crd', 'clusteretcdconnections.etcdmirror.dev'])
   operator = await rig.operator(['--leader-election', 'false'], proxy.server)
 })
 afterAll(async () => {

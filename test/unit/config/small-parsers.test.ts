@@ -18,6 +18,7 @@ test.each([
   ['127.0.0.1:1', '127.0.0.1', 1],
   ['etcd-0.etcd.svc', 'etcd-0.etcd.svc', undefined],
   ['[::1]:2379', '::1', 2379],
+  ['[127.0.0.1]:2379', '127.0.0.1', 2379],
   ['[fe80::1%eth0]', 'fe80::1%eth0', undefined],
 ])('parseHostPort splits %j', (text, host, port) => {
   expect(parseHostPort(text)).toEqual({ host, port })

@@ -1,7 +1,9 @@
+import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
+import { FLAGS } from '../../../src/commands/flag-table.ts'
 import { ConfigDir } from '../config/config-dir.ts'
 import { runningServer } from '../server/running-server.ts'
 import { Page, PROJECT } from './markdown.ts'
@@ -25,7 +27,10 @@ interface PodSpec {
   readonly volumes: readonly { readonly emptyDir?: { readonly sizeLimit?: string } }[]
 }
 
-const read = (file: string) => parseAllDocuments(readFileSync(join(DIRECTORY, file), 'utf8')).map((each) => each.toJS())
+const running = Page.read('docs/running.md')
+const dockerfile = readFileSync(join(PROJECT, 'Dockerfile'), 'utf8')
+const textOf = (file: string) => readFileSync(join(DIRECTORY, file), 'utf8')
+const read = (file: string) => parseAllDocuments(textOf(file)).map((each) => each.toJS())
 const podSpecOf = ({ kind, spec }: { kind: string; spec: { template: { spec: PodSpec } } & PodSpec }): PodSpec[] =>
   kind === 'Pod' ? [spec] : kind === 'Job' ? [spec.template.spec] : []
 const pods = readdirSync(DIRECTORY).flatMap((file) =>
@@ -89,9 +94,51 @@ test('deploy/sidecar/config.yaml holds a configuration without faults but for th
   expect(faults.filter((fault) => !/etcd.conf:.*-file: .*does not exist/.test(fault))).toEqual([])
 })
 
-test('the chart, its application and the program have one version', () => {
+test('docs/running.md shows the lines of config.yaml and native-sidecar.yaml as they are', () => {
+  const [config, ...sidecar] = running.section('Sidecar').blocks('yaml')
+  expect(textOf('config.yaml')).toContain(config)
+  expect(sidecar).toHaveLength(2)
+  for (const lines of sidecar) expect(textOf('native-sidecar.yaml')).toContain(lines)
+})
+
+test.each(pods)(
+  'what docs/running.md says for OpenShift leaves no user and no group in %s',
+  (file, { securityContext }) => {
+    const [, filter = ''] = /^(sed .*) deploy\S+ \|/m.exec(running.section('OpenShift').text) ?? []
+    const manifest = execFileSync('sh', ['-c', filter], { input: textOf(file), encoding: 'utf8' })
+    const [{ kind, spec }] = parseAllDocuments(manifest).map((each) => each.toJS())
+    const { runAsUser, runAsGroup, fsGroup, ...others } = securityContext as Record<string, unknown>
+    expect([runAsUser, runAsGroup, fsGroup]).toEqual([65532, 65532, 65532])
+    expect(podSpecOf({ kind, spec })[0]?.securityContext).toEqual(others)
+    expect(manifest).not.toContain('65532')
+  },
+)
+
+test('docs/operator.md shows the EtcdConnection of docs/custom-resources.md', () => {
+  const example = Page.read('docs/custom-resources.md').section('EtcdConnection').blocks('yaml')
+  expect(Page.read('docs/operator.md').section('Connections').blocks('yaml')).toEqual(example)
+})
+
+test('the chart, its application, the image and the program have one version', () => {
   const chart = parse(readFileSync(join(PROJECT, 'deploy/helm/etcd-mirror/Chart.yaml'), 'utf8'))
   expect(chart).toMatchObject({ version, appVersion: version })
+  expect(dockerfile).toContain(`\nARG VERSION=${version}\n`)
+})
+
+test('docs/image.md names exactly the build arguments of the Dockerfile', () => {
+  const page = Page.read('docs/image.md')
+  const known = [...dockerfile.matchAll(/^ARG (\w+)/gm)].map(([, name]) => name)
+  const listed = page.rows.flatMap(([names = '']) => [...names.matchAll(/`([A-Z_]+)`/g)].map(([, name]) => name))
+  expect(listed).toEqual(known)
+  for (const [, name] of page.text.matchAll(/--build-arg (\w+)/g)) expect(known).toContain(name)
+})
+
+test('the chart has a value for every flag of the operator, but for those that would break it', () => {
+  const deployment = readFileSync(join(PROJECT, 'deploy/helm/etcd-mirror/templates/deployment.yaml'), 'utf8')
+  const given = [...deployment.matchAll(/- --([a-z-]+)=/g)].map(([, flag]) => flag)
+  const flags = Object.values(FLAGS).filter(({ commands }) => commands.includes('operator'))
+  const names = flags.map(({ usage }) => usage.match(/^--([a-z-]+)/)?.[1])
+  expect([...given, 'http-bind', 'leader-election'].sort()).toEqual(names.sort())
 })
 
 test('docs/install.md names values that the chart has', () => {
@@ -106,7 +153,7 @@ test('docs/install.md names values that the chart has', () => {
 test('the image gets nothing of the project but dist and the licence', () => {
   const kept = readFileSync(join(PROJECT, '.dockerignore'), 'utf8').match(/^!.*$/gm)
   expect(kept).toEqual(['!dist/bin', '!dist/THIRD-PARTY-LICENSES.txt', '!dist/sbom.cdx.json', '!LICENSE'])
-  const copied = [...readFileSync(join(PROJECT, 'Dockerfile'), 'utf8').matchAll(/^COPY (?!--)(.+) \S+$/gm)]
+  const copied = [...dockerfile.matchAll(/^COPY (?!--)(.+) \S+$/gm)]
   expect(copied.flatMap(([, sources = '']) => sources.split(' '))).toEqual([
     'dist/bin',
     'dist/THIRD-PARTY-LICENSES.txt',

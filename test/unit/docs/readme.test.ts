@@ -114,17 +114,6 @@ test('docs/running.md probes endpoints that README.md lists', () => {
   expect(listed).toEqual(expect.arrayContaining(probed))
 })
 
-test('docs/running.md: the mirror.yaml of the sidecar is accepted, and so is its etcd.conf but for the missing files', async () => {
-  const [manifests = ''] = running.section('Sidecar').blocks('yaml')
-  const [configMap = '', pod = ''] = manifests.split(/^---$/m)
-  const { data } = parse(configMap) as { data: Record<string, string> }
-  await using directory = await ConfigDir.create(data)
-  const faults = await directory.faults()
-  expect(faults.filter((fault) => !fault.startsWith('etcd.conf:'))).toEqual([])
-  expect(faults.filter((fault) => !/(ca|password)-file: .*does not exist/.test(fault))).toEqual([])
-  expect(parse(pod)).toMatchObject({ kind: 'Pod' })
-})
-
 test('README.md: every key of the configuration table stands in docs/configuration.md with the same default', () => {
   const documented = new Map(configuration.rows.map(([key, _value, fallback]) => [unmarked(key), fallback]))
   for (const [, keys, fallback = ''] of readme.section('Configuration').rows) {

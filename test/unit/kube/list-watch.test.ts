@@ -59,6 +59,12 @@ test('lists again after 410 Gone, as an answer or as a line', async () => {
   expect(seen).toEqual(['list', 'change a', 'list', 'list'])
 })
 
+test('lists again where the kind was not served for a while', async () => {
+  const { seen, from } = await follow([[line('ADDED', 'a', '5'), new KubeError('KubeNotFound', 'no such kind')], []])
+  expect(from).toEqual(['list-1', 'list-2', 'list-2'])
+  expect(seen).toEqual(['list', 'change a', 'no such kind', 'list'])
+})
+
 test('survives a broken connection and answers that are no watch', async () => {
   const broken = new KubeError('KubeUnavailable', 'broken')
   const { seen, from } = await follow([[line('ADDED', 'a', '5'), broken], ['<html>'], [line('MODIFIED', 'b', '6')]])

@@ -6,7 +6,11 @@
 {{- define "etcd-mirror.fullname" -}}
 {{- $name := include "etcd-mirror.name" . }}
 {{- $full := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) }}
-{{- .Values.fullnameOverride | default (printf "%s-operator" ($full | trunc 46 | trimSuffix "-")) }}
+{{- $full = .Values.fullnameOverride | default (printf "%s-operator" ($full | trunc 46 | trimSuffix "-")) }}
+{{- if not (regexMatch "^[a-z][-a-z0-9]*$" $full) }}
+{{- fail (printf "%s cannot be the name of a Service, which begins with a letter and has no dots: set fullnameOverride" $full) }}
+{{- end }}
+{{- $full }}
 {{- end }}
 
 {{- define "etcd-mirror.selector" -}}
@@ -28,6 +32,17 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- with .Values.image }}
 {{- .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
 {{- end }}
+{{- end }}
+
+{{- /* The shutdown grace, and 20 s to let the Lease and the connections go. */}}
+{{- define "etcd-mirror.terminationSeconds" -}}
+{{- $seconds := 20 }}
+{{- $units := dict "ms" 0.001 "s" 1 "m" 60 "h" 3600 }}
+{{- range regexFindAll "[0-9.]+[a-z]+" .Values.shutdownGrace -1 }}
+{{- $unit := regexFind "[a-z]+" . }}
+{{- $seconds = addf $seconds (mulf (trimSuffix $unit .) (get $units $unit)) }}
+{{- end }}
+{{- ceil $seconds }}
 {{- end }}
 
 {{- /* Together with the next one what PodSecurity calls restricted. The image says which user. */}}
@@ -75,9 +90,35 @@ capabilities: { drop: [ALL] }
 {{- end }}
 {{- end }}
 
-{{- /* What every role is bound to. */}}
-{{- define "etcd-mirror.subjects" -}}
-- kind: ServiceAccount
-  name: {{ include "etcd-mirror.serviceAccount" . }}
-  namespace: {{ .Release.Namespace }}
+{{- /* A role and its binding to the operator, of the whole cluster without a `namespace`; `rules` is YAML. */}}
+{{- define "etcd-mirror.role" }}
+{{- $kind := empty .namespace | ternary "ClusterRole" "Role" }}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ $kind }}
+metadata:
+  {{- include "etcd-mirror.roleMetadata" . | nindent 2 }}
+rules:
+  {{- .rules | nindent 2 }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ $kind }}Binding
+metadata:
+  {{- include "etcd-mirror.roleMetadata" . | nindent 2 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: {{ $kind }}
+  name: {{ .name }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ include "etcd-mirror.serviceAccount" .root }}
+    namespace: {{ .root.Release.Namespace }}
+{{- end }}
+
+{{- define "etcd-mirror.roleMetadata" -}}
+name: {{ .name }}
+{{- with .namespace }}
+namespace: {{ . }}
+{{- end }}
+labels:
+  {{- include "etcd-mirror.labels" .root | nindent 2 }}
 {{- end }}
