@@ -79,9 +79,9 @@ export class ConnectionReconciler {
 
   async #forget(key: string): Promise<void> {
     const { connections, compactions, onChange, probes } = this.#options
+    if (connections.delete(key)) onChange(key)
     probes.use(key, undefined)
     await compactions.use(key, undefined, 0)
-    if (connections.delete(key)) onChange(key)
   }
 
   #set(key: string, state: ConnectionState): void {
@@ -106,19 +106,23 @@ export class ConnectionReconciler {
     before: ConnectionState | undefined,
   ): Promise<ConnectionState | undefined> {
     const { kind } = this.#options
+    const allow = grantsOf(kind, spec)
     const kept = before ?? {
       uid: metadata.uid,
       shared: undefined,
       hash: '',
-      allow: grantsOf(kind, spec),
+      allow,
+      allowInUse: allow,
       compactionMs: 0,
     }
     const parsed = parseConnection(kind, spec)
     if ('fault' in parsed) return { ...kept, fault: parsed.fault }
     const secrets = this.#secretsOf(key, parsed.spec, metadata.namespace)
     if (secrets === undefined) return undefined
+    const compactionMs = parsed.spec.compaction?.period ?? 0
     const made = 'fault' in secrets ? secrets : await this.#connect(parsed.spec, secrets, before)
-    return { ...kept, compactionMs: parsed.spec.compaction?.period ?? 0, ...made }
+    if (made.fault !== undefined) return { ...kept, compactionMs, fault: made.fault }
+    return { ...kept, allowInUse: allow, compactionMs, ...made }
   }
 
   /** What is the same as before stays the one of before. */
@@ -126,7 +130,9 @@ export class ConnectionReconciler {
     spec: ConnectionSpec,
     secrets: Secrets,
     before: ConnectionState | undefined,
-  ): Promise<Pick<ConnectionState, 'shared' | 'hash' | 'fault'> | { readonly fault: ConnectionFault }> {
+  ): Promise<
+    (Pick<ConnectionState, 'shared' | 'hash'> & { readonly fault: undefined }) | { readonly fault: ConnectionFault }
+  > {
     const made = connectionOptions(spec, secrets)
     if ('fault' in made) return made
     const { etcd, given } = made
@@ -213,7 +219,7 @@ function isFault(found: SecretData | { readonly fault: ConnectionFault } | undef
 
 /** Whether mirrors would be another way off with it. */
 function isOther(before: ConnectionState | undefined, after: ConnectionState): boolean {
-  const facts = (state: ConnectionState) => JSON.stringify([state.allow, state.fault])
+  const facts = (state: ConnectionState) => JSON.stringify([state.allow, state.allowInUse, state.fault])
   return before === undefined || before.shared !== after.shared || facts(before) !== facts(after)
 }
 

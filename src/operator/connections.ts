@@ -12,6 +12,8 @@ export interface ConnectionState {
   readonly hash: string
   /** Who may use it; undefined = mirrors of the same namespace. */
   readonly allow: readonly AllowRule[] | undefined
+  /** The same, as it was written with `shared`: a wider grant is one for an etcd that is faulty yet, perhaps another. */
+  readonly allowInUse: readonly AllowRule[] | undefined
   /** 0 = nobody asks the operator to compact etcd. */
   readonly compactionMs: number
   /** Why what is written now cannot be used; undefined = it can. */

@@ -5,10 +5,10 @@ import { apiVersionOf } from '../kube/kube-resource.ts'
 import type { MirrorStatus } from '../mirror/mirror-status.ts'
 import { SinkError } from '../mirror/sink-error.ts'
 import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
-import { type AllowRule, isAllowed } from './allow.ts'
+import { isAllowed } from './allow.ts'
 import { sameConditions, toConditions } from './conditions.ts'
 import { connectionKey } from './connection-kind.ts'
-import type { Connections } from './connections.ts'
+import type { ConnectionState, Connections } from './connections.ts'
 import { currentFindings } from './current-findings.ts'
 import type { MirrorFacts } from './mirror-findings.ts'
 import type { MirrorRunner, WantedMirror } from './mirror-runner.ts'
@@ -176,9 +176,9 @@ export class MirrorReconciler {
       return refused('ConnectionForbidden', `The operator may not read ${name}: ${refusal.message}`)
     }
     const state = connections.get(key)
-    if (state === undefined) return undefined
+    if (state === undefined || state.uid !== connection.metadata.uid) return undefined
     if (ref.kind === 'ClusterEtcdConnection') {
-      const refusal = this.#refusal(name, state.allow ?? [], namespace, prefix)
+      const refusal = this.#refusal(name, state, namespace, prefix)
       if (refusal !== undefined) return refusal
     }
     if (state.shared !== undefined) return { shared: state.shared, resource: connection }
@@ -186,7 +186,12 @@ export class MirrorReconciler {
   }
 
   /** What the namespace is not known to be allowed is refused. */
-  #refusal(connection: string, rules: readonly AllowRule[], namespace: string, prefix: string): Refusal | undefined {
+  #refusal(
+    connection: string,
+    { allow = [], allowInUse = [] }: ConnectionState,
+    namespace: string,
+    prefix: string,
+  ): Refusal | undefined {
     const { namespaces } = this.#options
     const found = namespaces.get(`/${namespace}`)
     const forbidden = namespaces.refusal(namespace)
@@ -194,8 +199,9 @@ export class MirrorReconciler {
       const message = `The operator may not read the labels of the namespace, by which ${connection} allows`
       return refused('ConnectionForbidden', `${message}: ${forbidden.message}`)
     }
-    const labels = found?.metadata.labels ?? {}
-    if (found !== undefined && isAllowed(rules, { namespace, labels }, prefix)) return undefined
+    const tenant = { namespace, labels: found?.metadata.labels ?? {} }
+    const isGranted = [allow, allowInUse].every((rules) => isAllowed(rules, tenant, prefix))
+    if (found !== undefined && isGranted) return undefined
     const message = `${connection} does not allow the namespace ${namespace} to mirror ${JSON.stringify(prefix)}`
     return refused('NotAllowed', message)
   }

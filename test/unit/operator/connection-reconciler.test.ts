@@ -88,6 +88,19 @@ test('and when the rest of the spec cannot be used; grants that cannot be read g
   expect(rig.state).toMatchObject({ allow: [], shared: expect.anything(), fault: { reason: 'InvalidSpec' } })
 })
 
+test('a wider grant does not count for the etcd of before while the new one cannot be used', async () => {
+  using rig = new Rig()
+  await rig.apply({})
+  await rig.apply({ endpoints: ['127.0.0.1:2'], auth: { secretRef: { name: 'other' } }, allow: allow('') })
+  expect(rig.state).toMatchObject({ allow: allow(''), allowInUse: allow('/a/') })
+  rig.secrets.set('other', { kind: 'absent' })
+  await rig.apply({ endpoints: ['127.0.0.1:2'], auth: { secretRef: { name: 'other' } }, allow: allow('') })
+  expect(rig.state).toMatchObject({ allow: allow(''), allowInUse: allow('/a/'), fault: { reason: 'SecretNotFound' } })
+  rig.secrets.set('other', LOGIN)
+  await rig.apply({ endpoints: ['127.0.0.1:2'], auth: { secretRef: { name: 'other' } }, allow: allow('') })
+  expect(rig.state).toMatchObject({ allow: allow(''), allowInUse: allow(''), fault: undefined })
+})
+
 test('one that is made anew under the same name is another one, however alike', async () => {
   using rig = new Rig()
   await rig.apply({})

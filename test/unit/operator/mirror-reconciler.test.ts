@@ -26,7 +26,7 @@ function rigOf(list: () => AsyncIterable<unknown>) {
   let calls = 0
   const cacheOf = (objects: ReadonlyMap<string, object>) =>
     ({ get: (key: string) => objects.get(key), refusal: () => undefined }) as unknown as ResourceCache
-  const client = { list } as unknown as KubeClient
+  const client = { list, get: async () => undefined, apply: async () => ({}) } as unknown as KubeClient
   const configMaps = new NamedObjects({
     client,
     resource: CONFIG_MAPS,
@@ -37,13 +37,14 @@ function rigOf(list: () => AsyncIterable<unknown>) {
     },
   })
   const connections = new Connections()
-  const shared = {} as SharedConnection
-  const allow = (prefix: string) =>
+  const shared = { etcd: {} } as unknown as SharedConnection
+  const allow = (prefix: string, inUse = prefix, uid = 'one') =>
     connections.set('/shared', {
-      uid: 'one',
+      uid,
       shared,
       hash: '',
       allow: [{ namespaceSelector: {}, prefixes: [prefix] }],
+      allowInUse: [{ namespaceSelector: {}, prefixes: [inUse] }],
       compactionMs: 0,
       fault: undefined,
     })
@@ -56,7 +57,7 @@ function rigOf(list: () => AsyncIterable<unknown>) {
     namespaces: cacheOf(new Map([['/team', { metadata: { name: 'team' } }]])),
     connectionResources: {
       EtcdConnection: cacheOf(new Map()),
-      ClusterEtcdConnection: cacheOf(new Map([['/shared', {}]])),
+      ClusterEtcdConnection: cacheOf(new Map([['/shared', { metadata: { uid: 'one' }, spec: {} }]])),
     },
     connections,
     runner: {
@@ -65,19 +66,25 @@ function rigOf(list: () => AsyncIterable<unknown>) {
       status: () => undefined,
     } as unknown as MirrorRunner,
     statuses: {
-      write: async ({ findings }: { findings: { Ready: { reason: string } } }) => void told.push(findings.Ready.reason),
+      write: async ({ findings }: { findings: { Ready: { reason: string } } }) => {
+        told.push(findings.Ready.reason)
+        return 1000
+      },
     } as unknown as StatusWriter<object>,
   })
   const connectionRef = { kind: 'ClusterEtcdConnection', name: 'shared' }
   const templateFrom = { configMapKeyRef: { name: 'templates', key: 'thing' } }
-  mirrors.set(KEY, {
-    metadata: { name: 'app', namespace: 'team' },
-    spec: { connectionRef, prefix: '/a/', target: { objects: { templateFrom } } },
-  })
+  const write = (target: object) =>
+    mirrors.set(KEY, {
+      metadata: { name: 'app', namespace: 'team' },
+      spec: { connectionRef, prefix: '/a/', target },
+    })
+  write({ objects: { templateFrom } })
   return {
     running,
     told,
     allow,
+    write,
     calls: () => calls,
     reconcile: () => reconciler.reconcile(KEY, never),
     close: () => configMaps.close(),
@@ -105,8 +112,21 @@ test('what is not granted is refused, whatever becomes of its template: that is 
   rig.allow('/b/')
   await rig.reconcile()
   expect([...rig.running]).toEqual([])
-  expect(rig.told).toEqual(['NotAllowed'])
+  rig.allow('/a/', '/b/')
+  await rig.reconcile()
+  expect(rig.told).toEqual(['NotAllowed', 'NotAllowed'])
+  // Of another connection that had the same name.
+  rig.allow('/a/', '/a/', 'two')
+  await rig.reconcile()
+  expect(rig.told).toEqual(['NotAllowed', 'NotAllowed'])
   expect(lists).toBe(0)
+})
+
+test('what is not told yet of files for sidecars is told when it is due', async () => {
+  const rig = rigOf(unanswered)
+  rig.write({ files: {} })
+  expect(await rig.reconcile()).toBe(1000)
+  expect(rig.told).toEqual(['Rendered'])
 })
 
 test('that a template cannot be read is told, once', async () => {
