@@ -153,14 +153,13 @@ test('a template in a ConfigMap of the own namespace counts, is watched, and wha
     templates(giving('of another namespace'), 'default'),
     connection(namespace),
     mirror(namespace, from({})),
-    mirror(namespace, from({ key: 'constructor' }), 'of-no-key'),
   ])
   await expect(rig.apply([mirror(namespace, from({ name: 'a,b' }), 'of-no-name')])).rejects.toThrow('a DNS subdomain')
   await untilReady(namespace, 'False/TemplateNotFound')
   await rig.apply([templates({ thing: 'one\n{% if %}' })])
   const broken = await untilReady(namespace, 'False/TemplateInvalid')
   expect(JSON.stringify(broken?.status)).toContain('line 2: ')
-  await rig.apply([templates({ other: 'x' })])
+  await rig.apply([templates({ other: 'x' }), mirror(namespace, from({ key: 'constructor' }), 'of-no-key')])
   for (const name of ['app', 'of-no-key']) {
     await rig.until(ETCD_MIRRORS, namespace, name, (now) =>
       expect(JSON.stringify(now?.status)).toContain('has no data key'),
