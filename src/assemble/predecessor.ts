@@ -23,8 +23,8 @@ export function inheritedStatus(
   const { lastKnownEqualMs, stalenessMs } = isKnown
     ? status
     : { ...before, stalenessMs: before.stalenessMs + monotonicMs - atMs }
-  const { prefix, target, phase, maxStalenessMs, sourceConnected, lastError } = status
-  const own = { prefix, target, phase, maxStalenessMs, sourceConnected, lastError }
+  const { prefix, target, phase, maxStalenessMs, sourceConnected, lastError, sourceError } = status
+  const own = { prefix, target, phase, maxStalenessMs, sourceConnected, lastError, sourceError }
   const lastPublishedMs = status.lastPublishedMs ?? before.lastPublishedMs
   return { ...(phase === 'Opening' ? { ...before, ...own } : status), lastKnownEqualMs, stalenessMs, lastPublishedMs }
 }

@@ -20,8 +20,7 @@ import type { OperatorFlags } from './operator-flags.ts'
 /** `etcd-mirror operator`: makes of EtcdMirror resources mirrors, until the signal aborts; then drains and resolves to 0. */
 export async function operator(flags: OperatorFlags, context: CommandContext): Promise<number> {
   const { env, version, stderr } = context
-  // Never `Following`: with thousands of mirrors each scrape would wait for collections of the whole heap.
-  keepHeapSmall('Reading')
+  keepHeapSmall('Operating')
   const logger = createLogger({ level: flags.logLevel, format: flags.logFormat, destination: stderr })
   for (const warning of flags.warnings) logger.warn({ warning }, 'configuration')
   const clock = systemClock

@@ -12,6 +12,7 @@ import type { Clock } from '../util/clock.ts'
 import { systemClock } from '../util/clock.ts'
 import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
 import { type Metrics, noMetrics } from '../util/metrics.ts'
+import { withoutLineEnd } from '../util/without-line-end.ts'
 import { AuthError } from './auth-error.ts'
 import { channelCredentials } from './credentials.ts'
 import { EndpointPool } from './endpoint-pool.ts'
@@ -279,7 +280,7 @@ function isEndpointFailure(error: EtcdMirrorError): boolean {
 
 async function readPassword(path: string): Promise<string> {
   try {
-    return (await readFile(path, 'utf8')).replace(/\r?\n$/, '')
+    return withoutLineEnd(await readFile(path, 'utf8'))
   } catch (cause) {
     const state = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable'
     throw new AuthError('AuthenticationFailed', `Cannot read password-file ${path}: ${state}`, { cause })

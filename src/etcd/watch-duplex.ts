@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Client, connectivityState, type Metadata } from '@grpc/grpc-js'
 import type { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
+import { ownCopy } from '../util/own-copies.ts'
 import { encodeWatchCancel, encodeWatchCreate, encodeWatchProgress } from './encode.ts'
 import { decodeWatchResponse } from './hand-decoders.ts'
 import type { WatchCreateRequest, WatchResponse } from './messages.ts'
@@ -67,7 +68,8 @@ export function openWatchDuplex(options: OpenWatchOptions): WatchDuplex {
 
   return {
     responses: responses(),
-    create: (request: WatchCreateRequest) => void call.write(encodeWatchCreate(request)),
+    // grpc-js keeps what is sent first for as long as the stream is open.
+    create: (request: WatchCreateRequest) => void call.write(ownCopy(encodeWatchCreate(request))),
     cancel: (watchId) => void call.write(encodeWatchCancel(watchId)),
     requestProgress: () => void call.write(encodeWatchProgress()),
     close,

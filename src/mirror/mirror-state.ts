@@ -11,6 +11,7 @@ import { OngoingFailure } from './ongoing-failure.ts'
 import { ProgressLog } from './progress-log.ts'
 import type { KeyErrors, OpenedSink, WriteResult } from './sink.ts'
 import type { SinkError } from './sink-error.ts'
+import { toMirrorFailure } from './to-mirror-failure.ts'
 
 /** What a target says of itself. */
 export interface TargetReport {
@@ -33,6 +34,7 @@ const NO_ERRORS: KeyErrors = { count: 0, examples: [] }
 /** Every fact a mirror knows about itself, in one place: each change reaches status, metrics and log together. */
 export class MirrorState {
   readonly #options: MirrorStateOptions
+  readonly #startedMs: number
   #phase: MirrorPhase = 'Opening'
   #published: { revision: number; epoch: number } | undefined
   #appliedRevision = 0
@@ -61,6 +63,7 @@ export class MirrorState {
 
   constructor(options: MirrorStateOptions) {
     this.#options = options
+    this.#startedMs = options.clock.monotonic()
     this.#source = new OngoingFailure({ ...options, recovered: 'etcd answers again' })
     this.#target = new OngoingFailure({ ...options, recovered: 'the target can be written again' })
     this.#hold = new OngoingFailure({ ...options, recovered: 'no guard holds the copy any more' })
@@ -93,13 +96,16 @@ export class MirrorState {
       maxStalenessMs,
       lastVerifiedMs: this.#verifiedMs,
       lastError: this.#firstFailure(fault),
+      sourceError: this.#source.current,
+      runningMs: clock.monotonic() - this.#startedMs,
     }
   }
 
   #firstFailure(fault: SinkError | undefined): MirrorFailure | undefined {
-    const copy = new OngoingFailure(this.#options)
-    if (fault) copy.note(fault)
-    const failures = [this.#target, copy, this.#hold, this.#seed, this.#source, ...this.#hooks.values()]
+    if (this.#target.current) return this.#target.current
+    const nowMs = this.#options.clock.now()
+    if (fault) return toMirrorFailure(fault, { atMs: nowMs, sinceMs: nowMs })
+    const failures = [this.#hold, this.#seed, this.#source, ...this.#hooks.values()]
     return failures.find(({ current }) => current !== undefined)?.current
   }
 
@@ -273,6 +279,11 @@ export class MirrorState {
     this.#connected = true
     this.#source.end()
     metrics.set('etcd_mirror_source_connected', { mirror: name }, 1)
+  }
+
+  /** etcd has answered as it should, although no watch is open. */
+  answered(): void {
+    this.#source.end()
   }
 
   /** The watch is not open, or etcd refuses to answer; retried. Each new reason is logged once. */

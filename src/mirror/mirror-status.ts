@@ -42,8 +42,12 @@ export interface MirrorStatus {
   readonly maxStalenessMs: number
   /** Unix ms at which all of the copy was last found to be what was published; undefined = not yet. */
   readonly lastVerifiedMs: number | undefined
-  /** The failure that is being retried now; undefined = none. */
+  /** The failure that is being retried now; of several the one that is nearest to the copy. undefined = none. */
   readonly lastError: MirrorFailure | undefined
+  /** Why etcd cannot be followed, or refuses to be read beside an open watch, whatever else fails; undefined = neither. */
+  readonly sourceError: MirrorFailure | undefined
+  /** Milliseconds since the mirror was made, by a clock that never goes back. */
+  readonly runningMs: number
 }
 
 /** Keys of etcd, whether or not they are selected. */

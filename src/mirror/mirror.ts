@@ -176,6 +176,8 @@ export class Mirror {
   /** Why the next snapshot is taken; undefined = for the same reason as before: the last one failed. */
   #judge(error: unknown): ResyncReason | undefined {
     if (error instanceof GuardError) {
+      // What it judged was read just now.
+      this.#state.answered()
       this.#state.held(error)
       this.#synced.reject(error)
       return undefined

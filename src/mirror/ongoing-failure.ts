@@ -1,7 +1,7 @@
 import type { Clock } from '../util/clock.ts'
-import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
 import type { Logger } from '../util/logger.ts'
 import type { MirrorFailure } from './mirror-status.ts'
+import { toMirrorFailure } from './to-mirror-failure.ts'
 
 export interface OngoingFailureOptions {
   readonly name: string
@@ -29,13 +29,7 @@ export class OngoingFailure {
   note(error: unknown): boolean {
     const before = this.#current
     const atMs = this.#options.clock.now()
-    this.#current = {
-      reason: error instanceof EtcdMirrorError ? error.code : 'Internal',
-      message: error instanceof Error ? error.message : 'unknown failure',
-      hint: error instanceof EtcdMirrorError ? error.hint : undefined,
-      atMs,
-      sinceMs: before?.sinceMs ?? atMs,
-    }
+    this.#current = toMirrorFailure(error, { atMs, sinceMs: before?.sinceMs ?? atMs })
     return before?.reason !== this.#current.reason
   }
 

@@ -7,6 +7,7 @@ import {
 } from '../config/connection-resource.ts'
 import type { GivenCredentials } from '../etcd/given-credentials.ts'
 import { type EtcdOptions, etcdConfSchema, resolveEtcdOptions } from '../etcd/options.ts'
+import { withoutLineEnd } from '../util/without-line-end.ts'
 import type { AllowRule } from './allow.ts'
 import type { ConnectionKind } from './connection-kind.ts'
 import { specFaults } from './spec-faults.ts'
@@ -124,11 +125,13 @@ function loginOf(
   | { readonly username: string | undefined; readonly password: string | undefined }
   | { readonly fault: ConnectionFault } {
   if (auth === undefined) return { username: undefined, password: undefined }
-  const username = data?.get('username')
-  const password = data?.get('password')
-  if (username?.length && password?.length && isUtf8(username) && isUtf8(password)) {
-    return { username: username.toString('utf8'), password: password.toString('utf8') }
-  }
+  const [username, password] = ['username', 'password'].map((name) => textOf(data?.get(name)))
+  if (username && password) return { username, password }
   const message = `Secret "${auth.secretRef.name}" must hold username and password`
   return { fault: { reason: 'SecretInvalid', message } }
+}
+
+/** undefined = it is no text. */
+function textOf(bytes: Buffer | undefined): string | undefined {
+  return bytes !== undefined && isUtf8(bytes) ? withoutLineEnd(bytes.toString('utf8')) : undefined
 }

@@ -5,7 +5,8 @@ import type { KubeObject } from '../kube/kube-object.ts'
 import { apiVersionOf, type KubeResource } from '../kube/kube-resource.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
-import { EVENTS } from './operator-resources.ts'
+import { EventLimit } from './event-limit.ts'
+import { EVENTS, keyOf } from './operator-resources.ts'
 
 export interface EventRecorderOptions {
   readonly client: KubeClient
@@ -28,12 +29,19 @@ const NAMESPACE_OF_CLUSTER_EVENTS = 'default'
 /** Reasons that pass by themselves, or are told by another condition. */
 const PASSING: ReadonlySet<string> = new Set(['Syncing', 'Connecting', 'NotRunning', 'NotConnected', 'Rendered'])
 
-/** Tells transitions of conditions as events and in the log. An event that cannot be written is only logged. */
+const MAX_MESSAGE = 1024
+
+/**
+ * Tells transitions of conditions as events and in the log. An event that cannot be written, or is one too many of its
+ * object, is only logged.
+ */
 export class EventRecorder {
   readonly #options: EventRecorderOptions
+  readonly #limit: EventLimit
 
   constructor(options: EventRecorderOptions) {
     this.#options = options
+    this.#limit = new EventLimit(options.clock)
   }
 
   async transitions({ resource, object, before, after, signal }: Transitions): Promise<void> {
@@ -49,8 +57,10 @@ export class EventRecorder {
       if (isNormal(condition)) logger.info(told, 'condition changed')
       else logger.warn({ ...told, message }, 'condition changed')
       if (type === 'SourceConnected') continue
+      const leftOut = this.#limit.take(`${resource.kind} ${keyOf(object)}`)
+      if (leftOut === undefined) continue
       try {
-        await this.#create(resource, object, condition, `${type} is ${status}: ${message}`, signal)
+        await this.#create(resource, object, condition, eventMessage(condition, leftOut), signal)
       } catch (err) {
         signal.throwIfAborted()
         logger.warn({ kind: resource.kind, namespace, name, err }, 'cannot write an event')
@@ -81,7 +91,7 @@ export class EventRecorder {
         resourceVersion,
       },
       reason: condition.reason,
-      message: message.slice(0, 1024),
+      message,
       type: isNormal(condition) ? 'Normal' : 'Warning',
       source: { component: 'etcd-mirror' },
       firstTimestamp: now,
@@ -91,6 +101,11 @@ export class EventRecorder {
     const context = { signal, fieldManager: 'etcd-mirror-operator' }
     await client.create({ resource: EVENTS, namespace: place, name: eventName }, event, context)
   }
+}
+
+function eventMessage({ type, status, message }: Condition, leftOut: number): string {
+  const note = leftOut === 0 ? '' : ` (Changes before it without an event: ${leftOut}; the log has them.)`
+  return `${type} is ${status}: ${message}`.slice(0, MAX_MESSAGE - note.length) + note
 }
 
 /** Nobody has to do anything about it. */

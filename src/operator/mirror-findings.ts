@@ -1,3 +1,4 @@
+import type { AuthErrorCode } from '../etcd/auth-error.ts'
 import type { MirrorStatus } from '../mirror/mirror-status.ts'
 import type { Finding, Findings } from './conditions.ts'
 import { withHint } from './with-hint.ts'
@@ -12,6 +13,8 @@ export type MirrorFacts =
 
 /** Failures of the target that do not end by trying again. */
 const STALLING: ReadonlySet<string> = new Set(['TargetTooLarge', 'TargetForeign', 'TargetConflict'])
+/** etcd refuses us, or we refuse it. */
+const DENIALS: ReadonlySet<string> = new Set<AuthErrorCode>(['PermissionDenied', 'AuthenticationFailed', 'TlsRefused'])
 const MAX_TOLD_KEYS = 3
 
 /** The truth table of an EtcdMirror's conditions; docs/operator.md shows it. */
@@ -58,18 +61,22 @@ function readiness(status: MirrorStatus): Finding {
   return { status: 'True', reason: 'Published', message: `Revision ${publishedRevision} is published.` }
 }
 
-function source({ sourceConnected, lastError }: MirrorStatus): Finding {
+function source({ sourceConnected, sourceError, phase }: MirrorStatus): Finding {
   if (sourceConnected) return { status: 'True', reason: 'Connected', message: 'The watch on etcd is open.' }
-  if (lastError === undefined || isOfTarget(lastError.reason)) {
-    return { status: 'False', reason: 'Connecting', message: 'The watch on etcd is not open yet.' }
-  }
-  return { status: 'False', reason: lastError.reason, message: withHint(lastError) }
+  if (sourceError !== undefined) return { status: 'False', reason: sourceError.reason, message: withHint(sourceError) }
+  if (phase === 'Held') return { status: 'True', reason: 'Connected', message: 'etcd answers.' }
+  return { status: 'False', reason: 'Connecting', message: 'The watch on etcd is not open yet.' }
 }
 
-function degradation({ phase, lastError, keyErrors }: MirrorStatus): Finding {
+function degradation(status: MirrorStatus): Finding {
+  const { phase, lastError, sourceConnected, sourceError, keyErrors } = status
   const isTold =
     lastError !== undefined && (phase === 'Held' || isOfTarget(lastError.reason) || isGuard(lastError.reason))
   if (isTold) return { status: 'True', reason: reasonOf(lastError.reason), message: withHint(lastError) }
+  // An open watch outlives rights: it shows nothing of it.
+  if (sourceConnected && sourceError !== undefined && DENIALS.has(sourceError.reason)) {
+    return { status: 'True', reason: 'AccessDenied', message: withHint(sourceError) }
+  }
   if (keyErrors.count > 0) {
     const told = keyErrors.examples.slice(0, MAX_TOLD_KEYS).map(({ key, reason }) => `${key}: ${reason}`)
     const message = `Keys that the target cannot hold: ${keyErrors.count}. ${told.join('; ')}`

@@ -43,11 +43,9 @@ export class SeedHealthTracker {
 /** Error when any mirror cannot reach etcd, else Init when any was not there yet, else Ok. */
 function etcdState(mirrors: readonly MirrorStatus[]): Observed {
   const lost = mirrors.find(
-    ({ sourceConnected, lastError }) =>
-      // A failing target says nothing about etcd.
-      !sourceConnected && lastError !== undefined && isSourceFailure(lastError),
+    ({ sourceConnected, sourceError }) => !sourceConnected && sourceError !== undefined && isSourceFailure(sourceError),
   )
   // The reason alone: both probes answer everybody, and a message may say more than everybody should know.
-  if (lost?.lastError !== undefined) return { state: 'Error', error: lost.lastError.reason }
+  if (lost?.sourceError !== undefined) return { state: 'Error', error: lost.sourceError.reason }
   return { state: mirrors.length > 0 && mirrors.every((mirror) => mirror.sourceConnected) ? 'Ok' : 'Init' }
 }

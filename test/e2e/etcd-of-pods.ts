@@ -1,5 +1,5 @@
 import { cp } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { HOST } from '../support/cluster/kubernetes.ts'
 import type { Machine } from '../support/cluster/machine.ts'
 import { makeTls } from '../support/tls.ts'
@@ -55,10 +55,12 @@ export class EtcdOfPods {
     await this.etcdctl(['put', key, '--', value])
   }
 
-  /** `count` keys of 1 MiB below `prefix`, some at once. */
+  /** `count` keys of 1 MiB below `prefix`. */
   async putMebibytes(prefix: string, count: number): Promise<void> {
-    const put = `head -c 1048576 /dev/zero | tr '\\0' x | etcdctl ${this.#flags().join(' ')} put ${prefix}$0 > /dev/null`
-    await this.#machine.exec(['bash', '-c', `seq ${count} | xargs -P 4 -n 1 bash -c "$0"`, put])
+    const certificates = join(this.#machine.data, basename(this.#directory), 'tls')
+    const script = join(import.meta.dirname, 'put-mebibytes.ts')
+    const args = [`https://127.0.0.1:${this.#port}`, certificates, prefix, String(count)]
+    await this.#machine.exec([process.execPath, script, ...args], { onlyNetwork: true })
   }
 
   /** `count` small keys below `prefix`, in few transactions. */
@@ -89,6 +91,8 @@ export class EtcdOfPods {
       ...['--listen-client-urls', urls, '--advertise-client-urls', urls, '--listen-peer-urls', peer],
       ...['--initial-advertise-peer-urls', peer, '--initial-cluster', `default=${peer}`, '--client-cert-auth'],
       ...['--quota-backend-bytes', String(8 * 2 ** 30)],
+      // It keeps the last requests in memory, by default 5,000 or more, of 1 MiB each when they flood it.
+      ...['--snapshot-count', '100', '--snapshot-catchup-entries', '10'],
       ...['--cert-file', `${tls}/server.crt`, '--key-file', `${tls}/server.key`, '--trusted-ca-file', `${tls}/ca.crt`],
     ]
     this.#machine.serve(['bash', '-c', `echo $$ > ${this.#directory}/pid; exec ${command.join(' ')}`])

@@ -19,10 +19,16 @@ interface ContainerStatus {
   readonly lastState?: { readonly terminated?: { readonly reason: string } }
 }
 
+interface PodCondition {
+  readonly type: string
+  readonly status: string
+  readonly lastTransitionTime: string
+}
+
 interface PodStatus {
   readonly phase: string
   readonly reason?: string
-  readonly conditions: readonly { readonly type: string; readonly status: string }[]
+  readonly conditions: readonly PodCondition[]
   readonly containerStatuses?: readonly ContainerStatus[]
   readonly initContainerStatuses?: readonly ContainerStatus[]
 }
@@ -90,6 +96,13 @@ export class PodNamespace {
     return (await this.pod(name)).conditions.some(({ type, status }) => type === 'Ready' && status === 'True')
   }
 
+  /** Since when it is ready without a break. */
+  async readySince(name: string): Promise<string> {
+    const condition = (await this.pod(name)).conditions.find(({ type }) => type === 'Ready')
+    if (condition?.status !== 'True') throw new Error(`${name} is not ready: ${await this.#story(name)}`)
+    return condition.lastTransitionTime
+  }
+
   async ready(name: string): Promise<PodStatus> {
     return await eventually(async () => {
       const status = await this.pod(name)
@@ -125,6 +138,15 @@ export class PodNamespace {
     const found = [...containerStatuses, ...initContainerStatuses].find(({ name }) => name === 'etcd-mirror')
     if (found === undefined) throw new Error(`${pod} has no sidecar`)
     return found
+  }
+
+  /** What its files take on the disk of the node. */
+  async emptyDirBytes(pod: string, volume: string): Promise<number> {
+    const uid = await this.kubectl(['get', 'pod', pod, '-o', 'jsonpath={.metadata.uid}'])
+    const path = `/data/kubelet/pods/${uid}/volumes/kubernetes.io~empty-dir/${volume}`
+    // Files that go while they are counted are no failure.
+    const { stdout } = await this.#machine.run(['du', '--summarize', '--block-size=1', path])
+    return Number.parseInt(stdout, 10)
   }
 
   async usage(pod: string): Promise<ContainerUsage> {

@@ -1,13 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Cluster, startCluster } from '../support/cluster/cluster.ts'
+import { usageRow } from '../support/cluster/container-usage.ts'
 import { buildImageWithNginx } from '../support/cluster/images.ts'
 import { restartKubelet } from '../support/cluster/kubernetes.ts'
 import { EtcdOfPods } from './etcd-of-pods.ts'
 import { PodNamespace } from './pod-namespace.ts'
 
-const RESYNCS = /^etcd_mirror_resync_total\{.*\} [1-9]/m
-/** Far more than limit, memory and what may wait for a publish come to; more makes no difference, as 2048 show. */
-const FLOOD_MIB = Number(process.env.ETCD_MIRROR_E2E_FLOOD_MIB ?? 200)
+const RESYNC_TOTALS = /^etcd_mirror_resync_total\{.*\} (\d+)$/gm
+const FLOOD_MIB = 2048
 
 let cluster: Cluster
 let etcd: EtcdOfPods
@@ -25,13 +26,14 @@ afterAll(async () => {
 const usages: Record<string, Readonly<Record<string, number>>> = {}
 
 async function recordUsage(what: string, of: PodNamespace, pod: string): Promise<void> {
-  const { anonymousBytes, peakBytes, cpuSeconds } = await of.usage(pod)
-  const mebibytes = (bytes: number) => Math.round(bytes / 2 ** 20)
-  usages[what] = {
-    'anonymous MiB': mebibytes(anonymousBytes),
-    'peak MiB, with file pages': mebibytes(peakBytes),
-    'CPU s': Math.round(cpuSeconds * 10) / 10,
-  }
+  usages[what] = usageRow(await of.usage(pod))
+}
+
+/** How often a sidecar read everything again. */
+async function resyncs(of: PodNamespace, pod: string): Promise<number> {
+  const counts = [...(await of.get(pod, 9379, '/metrics')).matchAll(RESYNC_TOTALS)].map(([, count]) => Number(count))
+  expect(counts).not.toEqual([])
+  return counts.reduce((sum, count) => sum + count)
 }
 
 async function namespace(name: string, of = etcd): Promise<PodNamespace> {
@@ -77,21 +79,26 @@ describe.concurrent('the native sidecar', () => {
     await own.killSidecar(pod)
     expect((await own.status(pod)).config.usesAcceptedCopy).toBe(true)
     await etcd.put(`${own.prefix}greeting`, 'hello after all')
-    await own.eventually(async () => expect(await greeting(own)).toBe('hello after all'))
+    await etcd.put('/config/other/key', 'of the other after all')
+    await own.eventually(async () => {
+      expect(await greeting(own)).toBe('hello after all')
+      expect(await own.get(pod, 8080, '/mirror/other/current/key')).toBe('of the other after all')
+    })
     expect(await own.isReady(pod)).toBe(true)
   })
 
   test('etcd away leaves the pod ready with its copy; a killed sidecar resumes where it was, without reading all again', async () => {
     const other = await EtcdOfPods.start(cluster.machine, 22379)
     const own = await namespace('resume', other)
-    await own.apply(file)
+    // Asked so often that the time that etcd is away is long for the probes.
+    await own.apply(file, (manifest) => manifest.replace(/(\/(livez|readyz), .*periodSeconds:) \d+/g, '$1 1'))
     await own.ready(pod)
     await other.kill()
     await own.eventually(async () => expect((await own.mirror(pod)).sourceConnected).toBe(false))
     expect(await own.isReady(pod)).toBe(true)
     await own.killSidecar(pod)
     expect(await greeting(own)).toBe('hello')
-    expect(await own.isReady(pod)).toBe(true)
+    const readySince = await own.readySince(pod)
 
     // Scaled up meanwhile: the new pod waits, and says what for.
     await own.apply(file, (manifest) => manifest.replaceAll('native-sidecar', 'scaled-up'))
@@ -115,29 +122,35 @@ describe.concurrent('the native sidecar', () => {
     const greetingOfSeeded = () => own.get('seeded', 8080, '/mirror/app/current/greeting')
     expect(await greetingOfSeeded()).toBe('from the fallback')
     expect(await own.mirror('seeded')).toMatchObject({ seeded: true, lastError: { reason: 'Unavailable' } })
+    expect(await own.readySince(pod)).toBe(readySince)
+    expect((await own.sidecar(pod)).restartCount).toBe(1)
     await other.restart()
     await own.ready('scaled-up')
     await other.put(`${own.prefix}greeting`, 'etcd is back')
-    for (const read of [() => greeting(own), greetingOfSeeded]) {
+    const greetingOfScaledUp = () => own.get('scaled-up', 8080, '/mirror/app/current/greeting')
+    for (const read of [() => greeting(own), greetingOfSeeded, greetingOfScaledUp]) {
       await own.eventually(async () => expect(await read()).toBe('etcd is back'))
     }
-    expect(await own.get(pod, 9379, '/metrics')).not.toMatch(RESYNCS)
+    expect(await resyncs(own, pod)).toBe(0)
     expect((await own.mirror(pod)).lastError).toBe(null)
   })
 
   test('more under the prefix than fits limit and memory: the copy is held, nothing is evicted or killed', async () => {
     const own = await namespace('flood')
-    // So few keys of 1 MiB are published before it is held that their deletion is no accident.
-    await own.configure((await own.mirrorYaml()).replace('maxBytes: 64Mi', 'maxBytes: 8Mi'))
     await own.apply(file)
     await own.ready(pod)
-    await etcd.putMebibytes(`${own.prefix}flood/`, FLOOD_MIB)
+    // This kubelet does not measure emptyDirs: one that is larger than its sizeLimit would be evicted elsewhere.
+    const volumeBytes = await mostWhile(etcd.putMebibytes(`${own.prefix}flood/`, FLOOD_MIB), () =>
+      own.emptyDirBytes(pod, 'mirror'),
+    )
     await own.eventually(async () => expect((await own.mirror(pod)).lastError?.reason).toBe('LimitExceeded'))
     expect(await greeting(own)).toBe('hello')
     expect(await own.sidecar(pod)).toMatchObject({ restartCount: 0, ready: true })
     expect((await own.pod(pod)).phase).toBe('Running')
-    await recordUsage(`after ${FLOOD_MIB} MiB beyond the limit`, own, pod)
-    await etcd.etcdctl(['del', '--prefix', `${own.prefix}flood/`])
+    expect(volumeBytes).toBeLessThan(256 * 2 ** 20)
+    await recordUsage(`after ${FLOOD_MIB} MiB`, own, pod)
+    // What fits stays, so that the deletion of what was published is no accident.
+    await etcd.etcdctl(['del', `${own.prefix}flood/0051`, `${own.prefix}flood0`])
     await etcd.put(`${own.prefix}greeting`, 'dry again')
     await own.eventually(async () => expect(await greeting(own)).toBe('dry again'))
   })
@@ -155,7 +168,7 @@ describe.concurrent('the native sidecar', () => {
     expect((await own.mirror(pod)).lastPublishedAt).toBe(null)
     await etcd.put(`${own.prefix}greeting`, 'hello again')
     await own.eventually(async () => expect(await greeting(own)).toBe('hello again'))
-    expect(await own.get(pod, 9379, '/metrics')).not.toMatch(RESYNCS)
+    expect(await resyncs(own, pod)).toBe(0)
     await recordUsage('1000 small keys, resumed', own, pod)
   })
 
@@ -209,7 +222,13 @@ test.concurrent('the init container: the application has the state of its start,
   const own = await namespace('init')
   await own.apply('init-container.yaml')
   await own.ready('init-container')
+  // It shows when what comes too late has come.
+  await own.apply('classic-sidecar.yaml')
+  await own.ready('classic-sidecar')
   await etcd.put(`${own.prefix}greeting`, 'too late')
+  await own.eventually(async () =>
+    expect(await own.kubectl(['logs', 'classic-sidecar', '-c', 'app'])).toMatch(/^too late$/m),
+  )
   expect(await own.kubectl(['exec', 'init-container', '-c', 'app', '--', 'cat', '/mirror/app/current/greeting'])).toBe(
     'hello',
   )
@@ -288,4 +307,19 @@ test('a kubelet that is restarted disturbs neither the sidecar nor its copy', as
 /** The kubelet gives files of a volume to the group, which is no rewriting. */
 function withoutMode(files: string): string {
   return files.replace(/ \d+ \d+$/gm, '')
+}
+
+/** The largest of what `measure` finds again and again until the work is done. */
+async function mostWhile(work: Promise<unknown>, measure: () => Promise<number>): Promise<number> {
+  let isDone = false
+  const done = work.finally(() => {
+    isDone = true
+  })
+  let most = 0
+  while (!isDone) {
+    most = Math.max(most, await measure())
+    await sleep(500)
+  }
+  await done
+  return most
 }

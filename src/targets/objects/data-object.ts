@@ -97,11 +97,16 @@ export class DataObject {
   }
 
   #hasMetadata({ metadata }: KubeObject): boolean {
-    const { target, mirror } = this.#parts
-    const { labels, annotations } = target.options
+    const { target, mirror, owner } = this.#parts
+    const { labels, annotations, deletionPolicy } = target.options
     const holds = (all: Readonly<Record<string, string>> | undefined, wanted: Readonly<Record<string, string>>) =>
       Object.entries(wanted).every(([key, value]) => all?.[key] === value)
-    return holds(metadata.labels, { ...labels, ...ownLabels(mirror) }) && holds(metadata.annotations, annotations)
+    // Somebody may have orphaned it. Owners that others have added are theirs.
+    const { ownerReferences: owners = [] } = ownerReferences(owner, deletionPolicy)
+    const isOwned = owners.every(({ uid }) => metadata.ownerReferences?.some((each) => each.uid === uid))
+    return (
+      isOwned && holds(metadata.labels, { ...labels, ...ownLabels(mirror) }) && holds(metadata.annotations, annotations)
+    )
   }
 
   /** Everything that the object holds. */

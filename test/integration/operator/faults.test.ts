@@ -42,15 +42,21 @@ const secret = (name: string, stringData: Readonly<Record<string, string>>) => (
 const login = (password: string) => secret('login', { username: 'app', password })
 const put = (value: string) => etcd.etcdctl(['put', '/a/key', value], ROOT)
 const untilValue = (value: string) =>
-  rig.until(CONFIG_MAPS, namespace, 'app', (object) => expect(object?.data).toEqual({ key: value }))
+  rig.until(CONFIG_MAPS, namespace, 'app', (object) => expect(object?.data).toEqual({ key: value, other: 'x' }))
 const untilConnection = (expected: Readonly<Record<string, string>>) =>
   rig.until(ETCD_CONNECTIONS, namespace, 'main', (object) => expect(conditionsOf(object)).toMatchObject(expected))
-const untilMirror = (expected: Readonly<Record<string, string>>) =>
-  rig.until(ETCD_MIRRORS, namespace, 'app', (object) => expect(conditionsOf(object)).toMatchObject(expected))
+const untilMirror = (expected: Readonly<Record<string, string>>, name = 'app') =>
+  rig.until(ETCD_MIRRORS, namespace, name, (object) => expect(conditionsOf(object)).toMatchObject(expected))
+const mirror = (name: string, spec: object = {}) => ({
+  apiVersion,
+  kind: 'EtcdMirror',
+  metadata: { name, namespace },
+  spec: { connectionRef: { name: 'main' }, prefix: '/a/', target: { configMap: { name } }, ...spec },
+})
 
 test('Secrets come, change and go; etcd and the API server go and come again', async () => {
   await put('one')
-  const target = { configMap: { name: 'app' } }
+  await etcd.etcdctl(['put', '/a/other', 'x'], ROOT)
   await rig.apply([
     {
       apiVersion,
@@ -62,12 +68,7 @@ test('Secrets come, change and go; etcd and the API server go and come again', a
         auth: { secretRef: { name: 'login' } },
       },
     },
-    {
-      apiVersion,
-      kind: 'EtcdMirror',
-      metadata: { name: 'app', namespace },
-      spec: { connectionRef: { name: 'main' }, prefix: '/a/', target },
-    },
+    mirror('app'),
   ])
   await untilConnection({ Ready: 'False/SecretNotFound', Stalled: 'True/SecretNotFound' })
   await untilMirror({ Ready: 'False/ConnectionNotReady', Stalled: 'True/ConnectionNotReady' })
@@ -94,10 +95,25 @@ test('Secrets come, change and go; etcd and the API server go and come again', a
   await rig.apply([login('second')])
   await untilConnection({ Ready: 'True/Connected', Degraded: 'False/AsExpected' })
 
+  // An open watch outlives the rights: what is asked every third of maxStaleness does not.
+  const connected = { SourceConnected: 'True/Connected' }
+  await rig.apply([mirror('fresh', { maxStaleness: '3s' })])
+  await untilMirror({ ...connected, Degraded: 'False/AsExpected' }, 'fresh')
+  await etcd.etcdctl(['role', 'revoke-permission', '--prefix=true', 'reader', '/a/'], ROOT)
+  await untilMirror({ ...connected, Degraded: 'True/AccessDenied' }, 'fresh')
+  await etcd.etcdctl(['role', 'grant-permission', '--prefix=true', 'reader', 'read', '/a/'], ROOT)
+  await untilMirror({ ...connected, Degraded: 'False/AsExpected' }, 'fresh')
+
+  // What a guard says does not hide that etcd is away, nor that it is back.
+  const held = { Ready: 'False/LimitExceeded', Degraded: 'True/LimitExceeded' }
+  await rig.apply([mirror('held', { limits: { maxKeys: 1 } })])
+  await untilMirror({ ...held, ...connected }, 'held')
   await etcd.kill()
   await untilMirror({ Ready: 'True/Published', SourceConnected: 'False/Unavailable' })
+  await untilMirror({ ...held, SourceConnected: 'False/Unavailable' }, 'held')
   await etcd.restart()
-  await untilMirror({ Ready: 'True/Published', SourceConnected: 'True/Connected' })
+  await untilMirror({ Ready: 'True/Published', ...connected })
+  await untilMirror({ ...held, ...connected }, 'held')
 
   await api.kill()
   await put('four')

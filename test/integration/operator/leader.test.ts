@@ -36,7 +36,7 @@ beforeAll(async () => {
       apiVersion,
       kind: 'EtcdMirror',
       metadata: { name: 'app', namespace },
-      spec: { connectionRef, prefix: '/a/', target },
+      spec: { connectionRef, prefix: '/a/', target, maxStaleness: '10m' },
     },
   ])
 })

@@ -299,6 +299,34 @@ test('a deleted mirror is forgotten; its object is left to its owner reference',
   expect((await rig.get(CONFIG_MAPS, namespace, 'app'))?.metadata.ownerReferences).toHaveLength(1)
 })
 
+test('an object that was orphaned, or given to somebody else, belongs to its mirror again, and to others as well', async () => {
+  const namespace = await rig.namespace()
+  await put(namespace, 'a', '1')
+  await rig.apply([connection(namespace), mirror(namespace)])
+  const before = await untilReady(namespace, 'True/Published')
+  const setOwners = (owners: readonly object[]) =>
+    api.kubectl([
+      ...['-n', namespace, 'patch', 'configmap', 'app', '--type=json', '-p'],
+      JSON.stringify([{ op: 'replace', path: '/metadata/ownerReferences', value: owners }]),
+    ])
+  const untilOwned = (uids: readonly (string | undefined)[]) =>
+    rig.until(CONFIG_MAPS, namespace, 'app', (object) =>
+      expect(new Set(object?.metadata.ownerReferences?.map(({ uid }) => uid))).toEqual(new Set(uids)),
+    )
+  // What `kubectl delete --cascade=orphan` has the garbage collector do.
+  await api.kubectl(['-n', namespace, 'delete', 'etcdmirror', 'app'])
+  await eventually(async () =>
+    expect(await operator.metric(`etcd_mirror_ready{mirror="${namespace}/app"}`)).toBe(undefined),
+  )
+  await setOwners([])
+  await rig.apply([mirror(namespace)])
+  const after = await untilReady(namespace, 'True/Published')
+  expect(after?.metadata.uid).not.toBe(before?.metadata.uid)
+  await untilOwned([after?.metadata.uid])
+  await setOwners([{ apiVersion: 'v1', kind: 'ConfigMap', name: 'other', uid: 'of-another' }])
+  await untilOwned([after?.metadata.uid, 'of-another'])
+})
+
 test('a connection that asks for it has etcd compacted once a period, by the revision of one period ago', async () => {
   await using own = await startEtcd({ version: '3.6' })
   const namespace = await rig.namespace()

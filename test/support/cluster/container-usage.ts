@@ -32,3 +32,13 @@ export async function containerUsage(machine: Machine, id: string): Promise<Cont
   }
   return { anonymousBytes, peakBytes, cpuSeconds }
 }
+
+/** For people to look at in a table. */
+export function usageRow({ anonymousBytes, peakBytes, cpuSeconds }: ContainerUsage): Readonly<Record<string, number>> {
+  const mebibytes = (bytes: number) => Math.round(bytes / 2 ** 20)
+  return {
+    'anonymous MiB': mebibytes(anonymousBytes),
+    'peak MiB, with file pages': mebibytes(peakBytes),
+    'CPU s': Math.round(cpuSeconds * 10) / 10,
+  }
+}

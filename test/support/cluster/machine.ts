@@ -21,6 +21,8 @@ export interface MachineOptions {
 
 export interface ExecOptions {
   readonly input?: string | Buffer
+  /** A program of this machine, which sees what is here and only the network of that one. Default false. */
+  readonly onlyNetwork?: boolean
 }
 
 /**
@@ -68,15 +70,15 @@ export class Machine implements AsyncDisposable {
   }
 
   /** Runs a command to its end; resolves with its standard output, rejects with what it said when it fails. */
-  async exec(command: readonly string[], { input }: ExecOptions = {}): Promise<string> {
-    const { code, stdout, stderr } = await this.run(command, { ...(input !== undefined && { input }) })
+  async exec(command: readonly string[], options: ExecOptions = {}): Promise<string> {
+    const { code, stdout, stderr } = await this.run(command, options)
     if (code === 0) return stdout
     throw new Error(`${command.join(' ').slice(0, 200)} ended with ${code}:\n${`${stdout}${stderr}`.slice(-4000)}`)
   }
 
   /** As `exec`, whatever the command ends with. */
-  async run(command: readonly string[], { input }: ExecOptions = {}) {
-    const { child, exit } = this.#spawn(command)
+  async run(command: readonly string[], { input, onlyNetwork = false }: ExecOptions = {}) {
+    const { child, exit } = this.#spawn(command, onlyNetwork ? ['-n'] : NAMESPACES)
     child.stdin?.on('error', () => undefined)
     child.stdin?.end(input ?? '')
     const read = (stream: Readable | null) => (stream === null ? '' : text(stream))
@@ -108,8 +110,8 @@ export class Machine implements AsyncDisposable {
     await this.#directory[Symbol.asyncDispose]()
   }
 
-  #spawn(command: readonly string[]): TrackedProcess {
-    const entered = ['-t', String(this.#pid), ...NAMESPACES, '--', ...command]
+  #spawn(command: readonly string[], namespaces: readonly string[] = NAMESPACES): TrackedProcess {
+    const entered = ['-t', String(this.#pid), ...namespaces, '--', ...command]
     return spawnTracked('nsenter', entered, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...this.#options.env } })
   }
 

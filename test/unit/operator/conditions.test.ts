@@ -9,10 +9,11 @@ import type { SharedConnection } from '../../../src/operator/shared-connection.t
 
 const NONE = { count: 0, examples: [] }
 
-function running(part: Partial<MirrorStatus> & { error?: string } = {}) {
-  const { error, ...rest } = part
-  const lastError: MirrorFailure | undefined =
-    error === undefined ? undefined : { reason: error, message: `Cannot ${error}`, hint: 'Do it', atMs: 1, sinceMs: 1 }
+/** `error`: what fails now. `away`: why etcd cannot be followed; it is what fails, unless `error` says otherwise. */
+function running(part: Partial<MirrorStatus> & { error?: string; away?: string } = {}) {
+  const { away, error = away, ...rest } = part
+  const failure = (reason: string | undefined): MirrorFailure | undefined =>
+    reason === undefined ? undefined : { reason, message: `Cannot ${reason}`, hint: 'Do it', atMs: 1, sinceMs: 1 }
   const status: MirrorStatus = {
     name: 'a/b',
     prefix: '/p/',
@@ -35,7 +36,9 @@ function running(part: Partial<MirrorStatus> & { error?: string } = {}) {
     lastVerifiedMs: undefined,
     lastPublishedMs: undefined,
     snapshot: undefined,
-    lastError,
+    lastError: failure(error),
+    sourceError: failure(away),
+    runningMs: 60_000,
     ...rest,
   }
   return { kind: 'running' as const, status }
@@ -53,23 +56,43 @@ describe('mirrorFindings', () => {
     ],
     [
       'etcd was never reached',
-      running({ published: false, sourceConnected: false, error: 'Unavailable' }),
+      running({ published: false, sourceConnected: false, away: 'Unavailable' }),
       'False/Unavailable False/Unavailable False/AsExpected False/AsExpected',
     ],
     [
       'etcd went away',
-      running({ sourceConnected: false, error: 'Unavailable' }),
+      running({ sourceConnected: false, away: 'Unavailable' }),
       'True/Published False/Unavailable False/AsExpected False/AsExpected',
     ],
     [
       'the copy is too old',
-      running({ maxStalenessMs: 5, sourceConnected: false, error: 'PermissionDenied' }),
+      running({ maxStalenessMs: 5, sourceConnected: false, away: 'PermissionDenied' }),
       'False/Stale False/PermissionDenied False/AsExpected False/AsExpected',
     ],
     [
       'a guard holds the copy',
       running({ phase: 'Held', error: 'EmptyRefused' }),
       'True/Published True/Connected True/EmptyRefused False/AsExpected',
+    ],
+    [
+      'a guard holds the copy before the watch is open',
+      running({ phase: 'Held', sourceConnected: false, error: 'LimitExceeded' }),
+      'True/Published True/Connected True/LimitExceeded False/AsExpected',
+    ],
+    [
+      'a guard holds the copy, and etcd went away',
+      running({ phase: 'Held', sourceConnected: false, error: 'EmptyRefused', away: 'Unavailable' }),
+      'True/Published False/Unavailable True/EmptyRefused False/AsExpected',
+    ],
+    [
+      'etcd refuses to be read, beside a watch that was open before',
+      running({ away: 'PermissionDenied', keyErrors }),
+      'True/Published True/Connected True/AccessDenied False/AsExpected',
+    ],
+    [
+      'a read of etcd failed beside the open watch',
+      running({ away: 'DeadlineExceeded' }),
+      'True/Published True/Connected False/AsExpected False/AsExpected',
     ],
     [
       'keys cannot be represented',
@@ -90,6 +113,11 @@ describe('mirrorFindings', () => {
       'the API server is away',
       running({ error: 'KubeUnavailable' }),
       'True/Published True/Connected True/KubeUnavailable False/AsExpected',
+    ],
+    [
+      'the API server and etcd are away',
+      running({ sourceConnected: false, error: 'KubeUnavailable', away: 'Unavailable' }),
+      'True/Published False/Unavailable True/KubeUnavailable False/AsExpected',
     ],
     [
       'it cannot run',
@@ -119,7 +147,7 @@ describe('mirrorFindings', () => {
 
 test('Ready and SourceConnected say what to do', () => {
   const { Ready, SourceConnected } = mirrorFindings(
-    running({ published: false, sourceConnected: false, error: 'PermissionDenied' }),
+    running({ published: false, sourceConnected: false, away: 'PermissionDenied' }),
   )
   expect([Ready.message, SourceConnected.message]).toEqual(Array(2).fill('Cannot PermissionDenied. Do it'))
   const denied = new AuthError('AuthenticationFailed', 'Cannot log in', { hint: 'Correct it' })
@@ -168,8 +196,14 @@ describe('currentFindings', () => {
   })
   const ready = mirrorFindings(running({ keyErrors }))
 
-  test('a mirror that has just started does not take back that the copy is ready', () => {
-    expect(currentFindings(starting, resource(ready))).toMatchObject(ready)
+  const opened = { sourceConnected: false, stalenessMs: undefined, maxStalenessMs: 60_000, runningMs: 10 }
+
+  test.each([
+    ['has just started', starting],
+    ['has opened its target, and not the watch', running(opened)],
+    ['has opened the watch, and not proven yet how old the copy is', running({ ...opened, sourceConnected: true })],
+  ])('a mirror that %s takes nothing back of a copy that is ready', (_, facts) => {
+    expect(currentFindings(facts, resource(ready))).toMatchObject(ready)
   })
 
   test.each([
@@ -177,6 +211,12 @@ describe('currentFindings', () => {
     ['that was not ready', starting, resource(mirrorFindings({ kind: 'refused', reason: 'NotAllowed', message: '' }))],
     ['without a status', starting, { metadata: { name: 'b' } }],
     ['once it knows better', running({ published: false, error: 'Unavailable' }), resource(ready)],
+    ['once it knows why no watch is open', running({ ...opened, away: 'Unavailable' }), resource(ready)],
+    [
+      'once it had the time to prove how old the copy is',
+      running({ ...opened, sourceConnected: true, runningMs: 60_000 }),
+      resource(ready),
+    ],
     ['once it has published', running(), resource(ready)],
   ])('says what it finds itself: %s', (_, facts, object) => {
     expect(currentFindings(facts, object)).toEqual(mirrorFindings(facts))

@@ -40,7 +40,7 @@ describe('connectionOptions', () => {
       { ...TLS, ...LOGIN },
       {
         tls: data({ 'ca.crt': 'ca', 'tls.crt': 'cert', 'tls.key': 'key' }),
-        auth: data({ username: 'u', password: 'p' }),
+        auth: data({ username: 'u\n', password: 'p\r\n' }),
       },
     )
     expect(result).toMatchObject({

@@ -25,6 +25,8 @@ export function mirrorStatus(differing: Partial<MirrorStatus> = {}): MirrorStatu
     stalenessMs: 1500,
     maxStalenessMs: 0,
     lastError: undefined,
+    sourceError: undefined,
+    runningMs: 60_000,
     ...differing,
   }
 }

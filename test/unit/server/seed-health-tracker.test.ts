@@ -6,7 +6,7 @@ import { failure, mirrorStatus } from './mirror-status-sample.ts'
 
 const following = mirrorStatus()
 const starting = mirrorStatus({ sourceConnected: false, phase: 'Connecting' })
-const lost = mirrorStatus({ sourceConnected: false, phase: 'Retrying', lastError: failure('Unavailable') })
+const lost = mirrorStatus({ sourceConnected: false, phase: 'Retrying', sourceError: failure('Unavailable') })
 const targetFull = mirrorStatus({ sourceConnected: false, phase: 'Retrying', lastError: failure('TargetFull') })
 
 function tracker() {
@@ -20,6 +20,11 @@ describe('SeedHealthTracker', () => {
     ['one mirror has not connected yet', [following, starting], 'Init'],
     ['every mirror is connected', [following, following], 'Ok'],
     ['one mirror cannot reach etcd', [following, lost, starting], 'Error'],
+    [
+      'one mirror cannot reach etcd, and a guard holds its copy',
+      [{ ...lost, lastError: failure('EmptyRefused') }],
+      'Error',
+    ],
     ['the target fails before etcd was asked', [targetFull], 'Init'],
     ['the target fails while etcd is connected', [{ ...targetFull, sourceConnected: true }], 'Ok'],
   ])('when %s', (_, mirrors, state) => {
@@ -49,6 +54,6 @@ describe('SeedHealthTracker', () => {
     expect(times([following], 3000)).toEqual([1000, 3000, 3000])
     expect(times([following], 4000)).toEqual([1000, 3000, 4000])
     expect(times([lost], 5000)).toEqual([1000, 5000, 5000])
-    expect(times([{ ...lost, lastError: failure('NoLeader') }], 6000)).toEqual([1000, 6000, 6000])
+    expect(times([{ ...lost, sourceError: failure('NoLeader') }], 6000)).toEqual([1000, 6000, 6000])
   })
 })
