@@ -17,8 +17,8 @@ import {
   type SecretData,
 } from './connection-options.ts'
 import type { ConnectionProbes } from './connection-probes.ts'
+import type { ConnectionSecrets, Secrets } from './connection-secrets.ts'
 import type { ConnectionState, Connections } from './connections.ts'
-import type { NamedObjects, NamedRef } from './named-objects.ts'
 import type { ResourceCache } from './resource-cache.ts'
 import { SharedConnection } from './shared-connection.ts'
 import type { StatusWriter } from './status-writer.ts'
@@ -31,10 +31,7 @@ export interface ConnectionReconcilerOptions {
   readonly compactions: Compactions
   /** They call again when an etcd was asked. */
   readonly probes: ConnectionProbes
-  /** The Secrets that connections name; they call again when one changes. */
-  readonly secrets: NamedObjects
-  /** Where Secrets of a ClusterEtcdConnection are. */
-  readonly operatorNamespace: string
+  readonly secrets: ConnectionSecrets
   readonly statuses: StatusWriter<ConnectionStatus>
   readonly clock: Clock
   readonly metrics: Metrics
@@ -47,8 +44,6 @@ export interface ConnectionReconcilerOptions {
 /** How often it is counted how many mirrors use it. */
 const AGAIN_MS = 30_000
 const JITTER_MS = 3000
-
-type Secrets = { readonly tls: SecretData | undefined; readonly auth: SecretData | undefined }
 
 /** Makes of each connection what mirrors can use, follows its Secrets, and says in its status what became of it. */
 export class ConnectionReconciler {
@@ -64,7 +59,7 @@ export class ConnectionReconciler {
     if (connections.get(key)?.uid !== resource?.metadata.uid) await this.#forget(key)
     if (resource === undefined) {
       statuses.forget(key)
-      secrets.use(key, [])
+      secrets.forget(key)
       return undefined
     }
     const before = this.#withGrantsOfNow(key, resource)
@@ -117,7 +112,7 @@ export class ConnectionReconciler {
     }
     const parsed = parseConnection(kind, spec)
     if ('fault' in parsed) return { ...kept, fault: parsed.fault }
-    const secrets = this.#secretsOf(key, parsed.spec, metadata.namespace)
+    const secrets = this.#options.secrets.of(key, parsed.spec, metadata.namespace)
     if (secrets === undefined) return undefined
     const compactionMs = parsed.spec.compaction?.period ?? 0
     const made = 'fault' in secrets ? secrets : await this.#connect(parsed.spec, secrets, before)
@@ -149,47 +144,6 @@ export class ConnectionReconciler {
     return { shared: new SharedConnection(etcd, pool), hash, fault: undefined }
   }
 
-  #secretsOf(
-    key: string,
-    { tls, auth }: ConnectionSpec,
-    namespace = this.#options.operatorNamespace,
-  ): Secrets | { readonly fault: ConnectionFault } | undefined {
-    const refOf = (name: string | undefined) => (name === undefined ? undefined : { namespace, name })
-    const refs = { tls: refOf(tls?.secretRef?.name), auth: refOf(auth?.secretRef.name) }
-    this.#options.secrets.use(
-      key,
-      Object.values(refs).filter((ref) => ref !== undefined),
-    )
-    const found = { tls: this.#secret(refs.tls), auth: this.#secret(refs.auth) }
-    if (found.tls === 'unknown' || found.auth === 'unknown') return undefined
-    if (isFault(found.tls)) return found.tls
-    if (isFault(found.auth)) return found.auth
-    return { tls: found.tls, auth: found.auth }
-  }
-
-  #secret(ref: NamedRef | undefined): SecretData | { readonly fault: ConnectionFault } | 'unknown' | undefined {
-    if (ref === undefined) return undefined
-    const found = this.#options.secrets.get(ref)
-    if (found === undefined) return 'unknown'
-    const { namespace, name } = ref
-    switch (found.kind) {
-      case 'present':
-        return new Map([...found.data].map(([field, text]) => [field, Buffer.from(text, 'base64')]))
-      case 'absent': {
-        const message = `Secret "${name}" does not exist in the namespace ${namespace}`
-        return { fault: { reason: 'SecretNotFound', message } }
-      }
-      case 'forbidden': {
-        const message = `The operator may not read Secret "${name}" of the namespace ${namespace}: ${found.message}`
-        return { fault: { reason: 'SecretForbidden', message } }
-      }
-      case 'unreadable': {
-        const message = `Secret "${name}" of the namespace ${namespace} cannot be read: ${found.message}`
-        return { fault: { reason: 'SecretUnreadable', message } }
-      }
-    }
-  }
-
   async #report(key: string, resource: KubeObject, state: ConnectionState, signal: AbortSignal): Promise<void> {
     const { statuses, countMirrors, compactions, probes, kind } = this.#options
     const probe = probes.get(key)
@@ -209,12 +163,6 @@ export class ConnectionReconciler {
       signal,
     })
   }
-}
-
-function isFault(found: SecretData | { readonly fault: ConnectionFault } | undefined): found is {
-  readonly fault: ConnectionFault
-} {
-  return found !== undefined && 'fault' in found
 }
 
 /** Whether mirrors would be another way off with it. */

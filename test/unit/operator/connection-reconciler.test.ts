@@ -4,6 +4,7 @@ import type { KubeObject } from '../../../src/kube/kube-object.ts'
 import type { Compactions } from '../../../src/operator/compactions.ts'
 import type { ConnectionProbes } from '../../../src/operator/connection-probes.ts'
 import { ConnectionReconciler } from '../../../src/operator/connection-reconciler.ts'
+import { ConnectionSecrets } from '../../../src/operator/connection-secrets.ts'
 import { Connections } from '../../../src/operator/connections.ts'
 import type { NamedObject, NamedObjects } from '../../../src/operator/named-objects.ts'
 import type { ResourceCache } from '../../../src/operator/resource-cache.ts'
@@ -34,11 +35,13 @@ class Rig implements Disposable {
     connections: this.connections,
     compactions: { use: async () => undefined, compactedRevision: () => undefined } as unknown as Compactions,
     probes: { use: () => undefined, get: () => undefined } as unknown as ConnectionProbes,
-    secrets: {
-      use: () => undefined,
-      get: ({ name }: { name: string }) => this.secrets.get(name),
-    } as unknown as NamedObjects,
-    operatorNamespace: 'etcd-mirror',
+    secrets: new ConnectionSecrets(
+      {
+        use: () => undefined,
+        get: ({ name }: { name: string }) => this.secrets.get(name),
+      } as unknown as NamedObjects,
+      'etcd-mirror',
+    ),
     statuses: { write: async () => undefined, forget: () => undefined } as unknown as StatusWriter<ConnectionStatus>,
     clock: systemClock,
     metrics: noMetrics,
