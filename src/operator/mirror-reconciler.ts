@@ -2,6 +2,7 @@ import type { EtcdMirrorStatus } from '../config/resource-status.ts'
 import type { KubeClient } from '../kube/kube-client.ts'
 import type { KubeObject, OwnerReference } from '../kube/kube-object.ts'
 import { apiVersionOf } from '../kube/kube-resource.ts'
+import { kubeTime } from '../kube/kube-time.ts'
 import type { MirrorStatus } from '../mirror/mirror-status.ts'
 import { SinkError } from '../mirror/sink-error.ts'
 import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
@@ -237,15 +238,11 @@ function factsOf(status: MirrorStatus): Partial<EtcdMirrorStatus> {
 }
 
 function syncTimeOf({ lastKnownEqualMs }: MirrorStatus): Partial<EtcdMirrorStatus> {
-  return lastKnownEqualMs === undefined ? {} : { lastSyncTime: isoSeconds(lastKnownEqualMs) }
+  return lastKnownEqualMs === undefined ? {} : { lastSyncTime: kubeTime(lastKnownEqualMs) }
 }
 
 function renderedFacts({ kind }: MirrorFacts, { metadata }: KubeObject): Partial<EtcdMirrorStatus> {
   return kind === 'rendered' ? { target: `configMap/${sidecarConfigName(metadata.name)}`, objects: 1 } : {}
-}
-
-function isoSeconds(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
 }
 
 function ownerOf({ metadata }: KubeObject): OwnerReference {
