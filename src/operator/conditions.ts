@@ -23,10 +23,10 @@ export function toConditions(
   before: readonly Condition[],
   { generation, nowMs }: { readonly generation: number; readonly nowMs: number },
 ): readonly Condition[] {
+  const now = kubeTime(nowMs)
   return CONDITION_TYPES.map((type): Condition => {
     const { status, reason, message } = findings[type]
     const known = before.find((condition) => condition.type === type)
-    const now = kubeTime(nowMs)
     return {
       type,
       status,
