@@ -22,10 +22,10 @@ export function toConditions(
   before: readonly Condition[],
   { generation, nowMs }: { readonly generation: number; readonly nowMs: number },
 ): readonly Condition[] {
+  const now = new Date(nowMs).toISOString().replace(/\.\d+Z$/, 'Z')
   return CONDITION_TYPES.map((type): Condition => {
     const { status, reason, message } = findings[type]
     const known = before.find((condition) => condition.type === type)
-    const now = new Date(nowMs).toISOString().replace(/\.\d+Z$/, 'Z')
     return {
       type,
       status,

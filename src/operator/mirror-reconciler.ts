@@ -6,7 +6,6 @@ import type { MirrorStatus } from '../mirror/mirror-status.ts'
 import { SinkError } from '../mirror/sink-error.ts'
 import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
 import { type AllowRule, isAllowed } from './allow.ts'
-import { sameConditions, toConditions } from './conditions.ts'
 import { connectionKey } from './connection-kind.ts'
 import type { Connections } from './connections.ts'
 import { currentFindings } from './current-findings.ts'
@@ -19,7 +18,7 @@ import { ETCD_MIRRORS } from './operator-resources.ts'
 import type { ResourceCache } from './resource-cache.ts'
 import type { SharedConnection } from './shared-connection.ts'
 import { sidecarConfigName, writeSidecarConfig } from './sidecar-config.ts'
-import type { StatusWriter } from './status-writer.ts'
+import type { StatusWriter, WantedStatus } from './status-writer.ts'
 
 export interface MirrorReconcilerOptions {
   readonly client: KubeClient
@@ -69,20 +68,13 @@ export class MirrorReconciler {
     return facts.kind === 'rendered' ? RENDERED_MS : againMs
   }
 
-  /** Whether the conditions that stand in the resource are not those of now any more. Cheap. */
-  isNews(key: string): boolean {
-    const { mirrors, runner } = this.#options
+  /** Whether something is to be written now in the status of a mirror that runs. Cheap. */
+  isDue(key: string): boolean {
+    const { mirrors, runner, statuses } = this.#options
     const resource = mirrors.get(key)
     const status = runner.status(key)
     if (resource === undefined || status === undefined) return false
-    const written = (resource.status ?? {}) as EtcdMirrorStatus
-    const known = written.conditions ?? []
-    const generation = resource.metadata.generation ?? 0
-    const findings = currentFindings({ kind: 'running', status }, resource)
-    const conditions = toConditions(findings, known, { generation, nowMs: 0 })
-    const { publishedRevision, objects } = factsOf(status)
-    const isSame = publishedRevision === written.publishedRevision && (objects ?? written.objects) === written.objects
-    return !isSame || !sameConditions(known, conditions)
+    return statuses.dueMs(wantedStatus(resource, { kind: 'running', status })) === 0
   }
 
   /** undefined = its connection or its template was not looked at yet: that will call again. */
@@ -173,19 +165,22 @@ export class MirrorReconciler {
 
   async #report(key: string, object: KubeObject, facts: MirrorFacts, signal: AbortSignal): Promise<number | undefined> {
     const { runner, statuses } = this.#options
-    const wanted = object.metadata.annotations?.[RESYNC]
-    const handled = ((object.status ?? {}) as EtcdMirrorStatus).lastHandledResync
-    const isRunning = facts.kind === 'running'
-    if (isRunning && wanted !== undefined && wanted !== handled) runner.requestResync(key, wanted)
-    return await statuses.write({
-      resource: ETCD_MIRRORS,
-      object,
-      findings: currentFindings(facts, object),
-      facts: isRunning ? factsOf(facts.status) : renderedFacts(facts, object),
-      passing: isRunning ? syncTimeOf(facts.status) : {},
-      urgent: isRunning && wanted !== undefined ? { lastHandledResync: wanted } : {},
-      signal,
-    })
+    const resync = object.metadata.annotations?.[RESYNC]
+    const { lastHandledResync } = (object.status ?? {}) as EtcdMirrorStatus
+    if (resync !== undefined && resync !== lastHandledResync) runner.requestResync(key, resync)
+    return await statuses.write({ ...wantedStatus(object, facts), signal })
+  }
+}
+
+function wantedStatus(object: KubeObject, facts: MirrorFacts): WantedStatus<EtcdMirrorStatus> {
+  const common = { resource: ETCD_MIRRORS, object, findings: currentFindings(facts, object) }
+  if (facts.kind !== 'running') return { ...common, facts: renderedFacts(facts, object) }
+  const resync = object.metadata.annotations?.[RESYNC]
+  return {
+    ...common,
+    facts: factsOf(facts.status),
+    passing: syncTimeOf(facts.status),
+    urgent: resync === undefined ? {} : { lastHandledResync: resync },
   }
 }
 

@@ -45,7 +45,7 @@ export interface OperatorTermOptions {
   readonly beat: () => void
 }
 
-/** How often running mirrors are asked whether there is news for their status. */
+/** How often it is looked whether something is to be written in the status of a mirror that runs. */
 const POLL_MS = 1000
 /** A namespace whose renderings take long has a fifth of a process. */
 const RENDERING = { processes: 2, memoryMiB: 64, waitFactor: 4 }
@@ -155,7 +155,7 @@ export class OperatorTerm {
       await clock.sleep(POLL_MS, signal).catch(() => undefined)
       beat()
       for (const key of this.#runner.keys) {
-        if (this.#reconciler.isNews(key)) this.#queues.EtcdMirror.add(key)
+        if (this.#reconciler.isDue(key)) this.#queues.EtcdMirror.addUnlessRetrying(key)
       }
     }
   }
@@ -243,6 +243,6 @@ export class OperatorTerm {
   #statusWriter<Status extends EtcdMirrorStatus | ConnectionStatus>(cache: ResourceCache): StatusWriter<Status> {
     const { client, clock, logger } = this.#options
     const events = new EventRecorder({ client, clock, logger })
-    return new StatusWriter<Status>({ client, events, clock, onWritten: (object) => cache.put(object) })
+    return new StatusWriter<Status>({ client, events, clock, onWritten: (object) => cache.answered(object) })
   }
 }

@@ -1,6 +1,6 @@
 import type { KubeClient } from '../kube/kube-client.ts'
 import type { KubeError } from '../kube/kube-error.ts'
-import type { KubeObject } from '../kube/kube-object.ts'
+import { isKnownVersion, type KubeObject } from '../kube/kube-object.ts'
 import type { KubeResource } from '../kube/kube-resource.ts'
 import { ListWatch } from '../kube/list-watch.ts'
 import type { Clock } from '../util/clock.ts'
@@ -21,7 +21,7 @@ export interface ResourceCacheOptions {
   readonly places: readonly Place[]
   readonly clock: Clock
   readonly logger: Logger
-  /** Called with the key of what came, changed or went. Must not throw. */
+  /** Called with the key of what came, changed or went, unless `answered` has told that. Must not throw. */
   readonly onChange: (key: string) => void
   /** The objects of this place can be read now, or not any more. Must not throw. */
   readonly onAccess: (place: Place) => void
@@ -76,11 +76,10 @@ export class ResourceCache {
     await Promise.all(this.#options.places.map((place) => this.#follow(place, signal)))
   }
 
-  /** What the answer to a write says is newer than what a watch has told so far. */
-  put(object: KubeObject): void {
-    // Half of an object is who wrote which field; an update without that leaves it as it is.
-    const { managedFields: _, ...metadata } = object.metadata
-    this.#objects.set(keyOf(object), { ...object, metadata })
+  /** What a write was answered with. A watch that was faster has told more: what is newer, or that it is gone. */
+  answered(object: KubeObject): void {
+    const known = this.#objects.get(keyOf(object))
+    if (known !== undefined && known.metadata.uid === object.metadata.uid) this.#learn(object)
   }
 
   #follow(place: Place, signal: AbortSignal): Promise<void> {
@@ -92,8 +91,7 @@ export class ResourceCache {
       clock,
       onList: (objects) => this.#replace(place, objects),
       onChange: (object) => {
-        this.put(object)
-        onChange(keyOf(object))
+        if (this.#learn(object)) onChange(keyOf(object))
       },
       onDelete: (object) => {
         this.#objects.delete(keyOf(object))
@@ -113,12 +111,20 @@ export class ResourceCache {
       this.#objects.delete(key)
       onChange(key)
     }
-    for (const object of objects) {
-      this.put(object)
-      onChange(keyOf(object))
-    }
+    for (const object of objects) if (this.#learn(object)) onChange(keyOf(object))
     if (this.#refusals.delete(id)) onAccess(place)
     this.#settle(id)
+  }
+
+  /** Returns whether it is news. Of an object no older version takes the place of a newer one. */
+  #learn(object: KubeObject): boolean {
+    const key = keyOf(object)
+    const known = this.#objects.get(key)
+    if (known !== undefined && isKnownVersion(known, object)) return false
+    // Half of an object is who wrote which field; an update without that leaves it as it is.
+    const { managedFields: _, ...metadata } = object.metadata
+    this.#objects.set(key, { ...object, metadata })
+    return true
   }
 
   /** Without the rights for one place, or the CRD of one kind, the others are served all the same. */

@@ -96,13 +96,27 @@ export class SharedWatches {
 
   async #run(resource: KubeResource, namespace: string | undefined): Promise<void> {
     const { client, clock } = this.#options
+    /** The mirror whose label each object had when it was last seen. */
+    let owners = new Map<string, string>()
     const watch = new ListWatch({
       client,
       query: { resource, namespace, labelSelector: MANAGED },
       clock,
-      onList: (objects, version) => this.#relisted(resource, namespace, objects, version),
-      onChange: (object) => this.#tell(resource, object, (observer) => observer.onChange(object)),
-      onDelete: (object) => this.#tell(resource, object, (observer) => observer.onDelete(object)),
+      onList: (objects, version) => {
+        owners = new Map(objects.map((object) => [idOf(object), mirrorOf(object)]))
+        this.#relisted(resource, namespace, objects, version)
+      },
+      onChange: (object) => {
+        const [before, owner] = [owners.get(idOf(object)), mirrorOf(object)]
+        owners.set(idOf(object), owner)
+        // Who changes the label takes the object away from the mirror that it names no more.
+        if (before !== undefined && before !== owner) this.#tellDelete(resource, object, before)
+        this.#tell(resource, object, owner, (observer) => observer.onChange(object))
+      },
+      onDelete: (object) => {
+        owners.delete(idOf(object))
+        this.#tellDelete(resource, object, mirrorOf(object))
+      },
       onOpen: () => this.#opened(resource, namespace),
       onError: (error) => this.#failed(resource, namespace, error),
     })
@@ -141,15 +155,22 @@ export class SharedWatches {
     objects: readonly KubeObject[],
     resourceVersion: string,
   ): void {
-    const byMirror = Map.groupBy(objects, (object) => keyOfObject(resource, object))
+    const byMirror = Map.groupBy(objects, (object) =>
+      observerKey(resource, object.metadata.namespace, mirrorOf(object)),
+    )
     for (const [key, subscription] of this.#subscriptionsOf(resource, namespace)) {
       const meant = (byMirror.get(key) ?? []).filter((object) => isMeant(subscription, object))
       subscription.observer.onList(meant, resourceVersion)
     }
   }
 
-  #tell(resource: KubeResource, object: KubeObject, tell: (observer: ObjectObserver) => void): void {
-    for (const subscription of this.#observers.get(keyOfObject(resource, object)) ?? []) {
+  #tellDelete(resource: KubeResource, object: KubeObject, mirror: string): void {
+    this.#tell(resource, object, mirror, (observer) => observer.onDelete(object))
+  }
+
+  #tell(resource: KubeResource, object: KubeObject, mirror: string, tell: (observer: ObjectObserver) => void): void {
+    const key = observerKey(resource, object.metadata.namespace, mirror)
+    for (const subscription of this.#observers.get(key) ?? []) {
       if (isMeant(subscription, object)) tell(subscription.observer)
     }
   }
@@ -159,8 +180,13 @@ function isMeant({ name }: Subscription, { metadata }: KubeObject): boolean {
   return name === undefined || metadata.name === name
 }
 
-function keyOfObject(resource: KubeResource, { metadata }: KubeObject): string {
-  return observerKey(resource, metadata.namespace, metadata.labels?.[LABELS.mirror] ?? '')
+function idOf({ metadata: { namespace, name } }: KubeObject): string {
+  return `${namespace}/${name}`
+}
+
+/** The value of its label. */
+function mirrorOf({ metadata }: KubeObject): string {
+  return metadata.labels?.[LABELS.mirror] ?? ''
 }
 
 /** With `namespace` undefined: the beginning of all. */

@@ -21,7 +21,7 @@ export interface StatusWriterOptions {
   readonly onWritten: (object: KubeObject) => void
 }
 
-export interface StatusWrite<Status extends AnyStatus> {
+export interface WantedStatus<Status extends AnyStatus> {
   readonly resource: KubeResource
   readonly object: KubeObject
   readonly findings: Findings
@@ -31,6 +31,9 @@ export interface StatusWrite<Status extends AnyStatus> {
   readonly passing?: Partial<Status>
   /** What is worth a write at once beside the conditions. */
   readonly urgent?: Partial<Status>
+}
+
+export interface StatusWrite<Status extends AnyStatus> extends WantedStatus<Status> {
   readonly signal: AbortSignal
 }
 
@@ -54,42 +57,50 @@ export class StatusWriter<Status extends AnyStatus> {
     this.#writtenMs.delete(key)
   }
 
-  /** Resolves with after how many milliseconds something is left to write; undefined = all is told. Rejects with `KubeError`. */
-  async write(write: StatusWrite<Status>): Promise<number | undefined> {
-    const { object, findings, facts, passing, urgent = {}, resource, signal } = write
+  /** After how many milliseconds something is to be written, 0 = now; undefined = all is told. Cheap. */
+  dueMs(wanted: WantedStatus<Status>): number | undefined {
+    const { object, facts, urgent = {} } = wanted
+    const [before, known] = [statusOf(object), conditionsIn(object)]
+    const conditions = this.#conditionsOf(wanted)
+    if (!sameConditions(known, conditions) || differs(before, urgent)) return 0
+    if (!differs(before, facts) && sameMessages(known, conditions)) return undefined
+    const writtenMs = this.#writtenMs.get(keyOf(object)) ?? Number.NEGATIVE_INFINITY
+    return Math.max(0, writtenMs + FACTS_MS - this.#options.clock.monotonic())
+  }
+
+  /** Writes what is due, and resolves with `dueMs` of what is left. Rejects with `KubeError`. */
+  async write({ signal, ...wanted }: StatusWrite<Status>): Promise<number | undefined> {
+    const dueMs = this.dueMs(wanted)
+    if (dueMs !== 0) return dueMs
     const { client, clock, events, onWritten } = this.#options
-    const key = keyOf(object)
-    const before = (object.status ?? {}) as AnyStatus
-    const known = before.conditions ?? []
-    const generation = object.metadata.generation ?? 0
-    const conditions = toConditions(findings, known, { generation, nowMs: clock.now() })
-    const isUrgent = !sameConditions(known, conditions) || differs(before, urgent)
-    if (!isUrgent) {
-      if (!differs(before, facts) && sameMessages(known, conditions)) return undefined
-      const waitMs = (this.#writtenMs.get(key) ?? Number.NEGATIVE_INFINITY) + FACTS_MS - clock.monotonic()
-      if (waitMs > 0) return waitMs
-    }
-    const status = { ...before, ...facts, ...passing, ...urgent, observedGeneration: generation, conditions }
-    const { namespace, name } = object.metadata
-    const written = await client.update(
-      { resource, namespace, name },
-      { ...object, status },
-      {
-        signal,
-        fieldManager: FIELD_MANAGER,
-        subresource: 'status',
-      },
-    )
-    this.#writtenMs.set(key, clock.monotonic())
+    const { object, facts, passing, urgent, resource } = wanted
+    const { generation: observedGeneration = 0, namespace, name } = object.metadata
+    const conditions = this.#conditionsOf(wanted)
+    const status = { ...statusOf(object), ...facts, ...passing, ...urgent, observedGeneration, conditions }
+    const context = { signal, fieldManager: FIELD_MANAGER, subresource: 'status' } as const
+    const written = await client.update({ resource, namespace, name }, { ...object, status }, context)
+    this.#writtenMs.set(keyOf(object), clock.monotonic())
     onWritten(written)
-    await events.transitions({ resource, object, before: known, after: conditions, signal })
+    await events.transitions({ resource, object, before: conditionsIn(object), after: conditions, signal })
     return undefined
+  }
+
+  #conditionsOf({ object, findings }: WantedStatus<Status>): readonly Condition[] {
+    const { generation = 0 } = object.metadata
+    return toConditions(findings, conditionsIn(object), { generation, nowMs: this.#options.clock.now() })
   }
 }
 
+function statusOf({ status }: KubeObject): AnyStatus {
+  return (status ?? {}) as AnyStatus
+}
+
+function conditionsIn(object: KubeObject): readonly Condition[] {
+  return statusOf(object).conditions ?? []
+}
+
+/** Facts are numbers and texts. */
 function differs(before: object, after: object): boolean {
   const known = before as Readonly<Record<string, unknown>>
-  return Object.entries(after).some(
-    ([field, value]) => value !== undefined && JSON.stringify(known[field]) !== JSON.stringify(value),
-  )
+  return Object.entries(after).some(([field, value]) => value !== undefined && known[field] !== value)
 }

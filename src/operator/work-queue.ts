@@ -37,6 +37,13 @@ export class WorkQueue {
 
   constructor(options: WorkQueueOptions) {
     this.#options = options
+    const { name, metrics } = options
+    for (const result of ['success', 'error']) {
+      metrics.add('controller_runtime_reconcile_total', { controller: name, result }, 0)
+    }
+    metrics.add('controller_runtime_reconcile_errors_total', { controller: name }, 0)
+    metrics.add('workqueue_adds_total', { name }, 0)
+    metrics.add('workqueue_retries_total', { name }, 0)
     this.#report()
   }
 
@@ -47,6 +54,7 @@ export class WorkQueue {
 
   add(key: string): void {
     const { clock, metrics, name } = this.#options
+    if (this.#signal?.aborted) return
     this.#cancelLater(key)
     if (this.#active.has(key)) this.#again.add(key)
     else if (!this.#queued.has(key)) {
@@ -54,6 +62,11 @@ export class WorkQueue {
       this.#queued.set(key, clock.monotonic())
       this.#pump()
     }
+  }
+
+  /** As `add`, but leaves what has failed to its backoff: for who looks again and again whether there is something to do. */
+  addUnlessRetrying(key: string): void {
+    if (!this.#backoffs.has(key)) this.add(key)
   }
 
   /** Adds the key after so many milliseconds, unless that happens before anyway. */
@@ -77,7 +90,9 @@ export class WorkQueue {
     this.#pump()
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
     for (const key of [...this.#later.keys()]) this.#cancelLater(key)
+    this.#queued.clear()
     await Promise.all(this.#active.values())
+    this.#report()
   }
 
   #pump(): void {

@@ -6,6 +6,7 @@ import { ETCD_KEYS } from '../../../src/targets/objects/etcd-key-projection.ts'
 import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts'
 import { type KubeApi, startKubeApi } from '../../support/kube-api.ts'
 import { conditionsOf, OPERATOR_USER, OperatorRig, type OperatorRun } from '../../support/operator-rig.ts'
+import { startTcpProxy } from '../../support/tcp-proxy.ts'
 import { eventually } from '../../support/wait.ts'
 import { manyNames, Writer } from '../../support/writer.ts'
 
@@ -175,6 +176,34 @@ test('a drifted object is repaired, through the watch that all mirrors share', a
   await untilReady(namespace, 'True/Published')
   await api.kubectl(['-n', namespace, 'delete', 'configmap', 'app'])
   await rig.until(CONFIG_MAPS, namespace, 'app', (now) => expect(now?.data).toEqual({ a: '1' }))
+})
+
+test('an object that somebody gives to another mirror is missing to its own, until it is given back', async () => {
+  const namespace = await rig.namespace()
+  await put(namespace, 'a', '1')
+  await rig.apply([connection(namespace), mirror(namespace)])
+  await untilReady(namespace, 'True/Published')
+  const giveTo = (owner: string) =>
+    api.kubectl(['-n', namespace, 'label', 'configmap', 'app', `etcdmirror.dev/mirror=${owner}`, '--overwrite'])
+  const untilStalled = (expected: string) =>
+    rig.until(ETCD_MIRRORS, namespace, 'app', (object) => expect(conditionsOf(object).Stalled).toBe(expected))
+  await giveTo('other')
+  await untilStalled('True/Foreign')
+  await giveTo('app')
+  await untilStalled('False/AsExpected')
+})
+
+test('the mirrors of a connection share two connections to etcd: one for watches, one for the rest', async () => {
+  const namespace = await rig.namespace()
+  await put(namespace, 'a', '1')
+  await using proxy = await startTcpProxy(Number(new URL(etcd.endpoint).port))
+  const names = Array.from({ length: 12 }, (_, index) => `mirror-${index}`)
+  await rig.apply([
+    connection(namespace, { endpoints: [proxy.endpoint] }),
+    ...names.map((name) => mirror(namespace, { target: { configMap: { name } } }, name)),
+  ])
+  for (const name of names) await untilReady(namespace, 'True/Published', name)
+  await eventually(() => expect(proxy.connectionCount).toBe(2))
 })
 
 test('a changed spec counts, and an annotation forces a resync', async () => {

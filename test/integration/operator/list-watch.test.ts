@@ -97,3 +97,19 @@ test('a watch that is denied is a condition of the mirrors that it looks at, unt
   await untilDegraded('False/AsExpected')
   await untilReady('stays')
 })
+
+test('while its status cannot be written, a resync that an annotation asks for is made once', async () => {
+  const key = `${namespace}/stays`
+  const resyncs = () => operator.metric(`etcd_mirror_resync_total{mirror="${key}",reason="request"}`)
+  await untilReady('stays')
+  await rig.grant({ without: ['etcdmirrors/status'] })
+  const canWrite = ['auth', 'can-i', 'update', 'etcdmirrors/status', '-n', namespace, `--as=${OPERATOR_USER}`]
+  await eventually(async () => await expect(api.kubectl(canWrite)).rejects.toThrow('can-i'), patiently)
+  await api.kubectl(['-n', namespace, 'annotate', 'etcdmirror', 'stays', 'etcdmirror.dev/resync=now'])
+  await operator.process.waitForLog((line) => line.key === key && Number(line.attempt) > 3)
+  await rig.grant()
+  await rig.until(ETCD_MIRRORS, namespace, 'stays', (object) =>
+    expect(object?.status).toMatchObject({ lastHandledResync: 'now' }),
+  )
+  await eventually(async () => expect(await resyncs()).toBe(1), patiently)
+})

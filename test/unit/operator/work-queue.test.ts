@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { createMetrics } from '../../../src/observe/metrics-registry.ts'
 import { WorkQueue } from '../../../src/operator/work-queue.ts'
 import { silentLogger } from '../../../src/util/logger.ts'
 import { noMetrics } from '../../../src/util/metrics.ts'
@@ -13,6 +14,7 @@ interface Job {
 /** A queue whose jobs end when the test says so. */
 class Bench {
   readonly clock = new ManualClock()
+  readonly registry = createMetrics()
   readonly jobs: Job[] = []
   readonly started: string[] = []
   readonly stop = new AbortController()
@@ -25,7 +27,7 @@ class Bench {
       concurrency,
       clock: this.clock,
       logger: silentLogger,
-      metrics: noMetrics,
+      metrics: this.registry.metrics,
       reconcile: (key) => {
         this.started.push(key)
         const { promise, resolve, reject } = Promise.withResolvers<number | undefined>()
@@ -41,6 +43,17 @@ class Bench {
     const job = this.jobs.shift()
     if (job === undefined) throw new Error('nothing is worked on')
     return job
+  }
+
+  /** What the metrics page says of the queue and its controller, without buckets. */
+  async page(): Promise<Readonly<Record<string, number>>> {
+    const lines = (await this.registry.render()).split('\n')
+    const series = lines.map((line) =>
+      /^(?:workqueue|controller_runtime)_(\S+?)\{(?:name|controller)="test"(.*)\} (\S+)$/.exec(line),
+    )
+    return Object.fromEntries(
+      series.filter((found) => found !== null).map(([, name, more, value]) => [`${name}${more}`, Number(value)]),
+    )
   }
 
   /** Lets everything that can go on go on. */
@@ -110,6 +123,32 @@ describe('WorkQueue', () => {
     expect(bench.started).toEqual(['a', 'a'])
   })
 
+  test('who only looks whether there is something to do does not cut short how long a failed key waits', async () => {
+    const bench = new Bench()
+    const look = async () => {
+      bench.queue.addUnlessRetrying('a')
+      await bench.settle()
+    }
+    await look()
+    bench.take().fail(new Error('no'))
+    await bench.settle()
+    await look()
+    expect(bench.started).toEqual(['a'])
+    bench.clock.advance(200)
+    await bench.settle()
+    expect(bench.started).toEqual(['a', 'a'])
+    await look()
+    bench.take().end(1000)
+    await bench.settle()
+    expect(bench.started).toEqual(['a', 'a'])
+    await look()
+    expect(bench.started).toEqual(['a', 'a', 'a'])
+    bench.take().fail(new Error('no'))
+    await bench.settle()
+    bench.queue.add('a')
+    expect(bench.started).toEqual(['a', 'a', 'a', 'a'])
+  })
+
   test('addAfter keeps the earlier time', async () => {
     const bench = new Bench()
     bench.queue.addAfter('a', 100)
@@ -143,6 +182,58 @@ describe('WorkQueue', () => {
     await bench.settle()
     expect(bench.started).toEqual(['a'])
     expect(bench.clock.sleepers).toBe(0)
+    bench.queue.add('a')
+    expect(await bench.page()).toMatchObject({ depth: 0, active_workers: 0 })
+  })
+
+  test('the metrics say how much waits and is worked on, how long, and what came of it', async () => {
+    const bench = new Bench(2)
+    expect(await bench.page()).toEqual({
+      depth: 0,
+      adds_total: 0,
+      retries_total: 0,
+      active_workers: 0,
+      max_concurrent_reconciles: 2,
+      'reconcile_total,result="success"': 0,
+      'reconcile_total,result="error"': 0,
+      reconcile_errors_total: 0,
+    })
+    for (const key of ['a', 'b', 'c', 'c']) bench.queue.add(key)
+    bench.queue.add('a')
+    expect(await bench.page()).toMatchObject({ depth: 1, adds_total: 3, active_workers: 2 })
+    bench.clock.advance(3000)
+    bench.take().end()
+    bench.take().fail(new Error('no'))
+    await bench.settle()
+    const again = { depth: 0, active_workers: 2 }
+    expect(await bench.page()).toMatchObject({
+      ...again,
+      adds_total: 4,
+      retries_total: 1,
+      queue_duration_seconds_sum: 3,
+    })
+    bench.clock.advance(200)
+    await bench.settle()
+    expect(await bench.page()).toMatchObject({ depth: 1, adds_total: 5, active_workers: 2 })
+    for (let job = 0; job < 3; job++) {
+      bench.take().end()
+      await bench.settle()
+    }
+    expect(await bench.page()).toMatchObject({
+      depth: 0,
+      adds_total: 5,
+      retries_total: 1,
+      active_workers: 0,
+      queue_duration_seconds_count: 5,
+      queue_duration_seconds_sum: 3,
+      work_duration_seconds_count: 5,
+      work_duration_seconds_sum: 6.4,
+      'reconcile_total,result="success"': 4,
+      'reconcile_total,result="error"': 1,
+      reconcile_errors_total: 1,
+      reconcile_time_seconds_count: 5,
+      reconcile_time_seconds_sum: 6.4,
+    })
   })
 
   test('what is added before run waits for it', async () => {
