@@ -99,7 +99,7 @@ const dataObjectFields = {
     .enum(['Owner', 'Merge'])
     .prefault('Owner')
     .describe(
-      'Owner: the object belongs to the mirror; one that others made is refused. Merge: it may have data of others too.',
+      'Owner: the object belongs to the mirror; one that others made is refused. Merge: it may have data of others too, and stays when the mirror is deleted.',
     ),
   deletionPolicy,
   render: z
