@@ -35,14 +35,14 @@ export class DataObject {
 
   /** The fields that are ours, all of them. */
   manifest(data: Data, state: StoredState): KubeObject {
-    const { target, mirror, owner } = this.#parts
-    const { labels, deletionPolicy } = target.options
+    const { target, mirror } = this.#parts
+    const { labels } = target.options
     return {
       metadata: {
         name: this.name,
         labels: { ...labels, ...ownLabels(mirror) },
         annotations: this.#annotations(data, state),
-        ...ownerReferences(owner, deletionPolicy),
+        ...this.#ownerReferences(),
       },
       ...(target.kind === 'ConfigMap' ? configMapFields(data) : { ...secretFields(data), type: target.options.type }),
     }
@@ -97,16 +97,22 @@ export class DataObject {
   }
 
   #hasMetadata({ metadata }: KubeObject): boolean {
-    const { target, mirror, owner } = this.#parts
-    const { labels, annotations, deletionPolicy } = target.options
+    const { target, mirror } = this.#parts
+    const { labels, annotations } = target.options
     const holds = (all: Readonly<Record<string, string>> | undefined, wanted: Readonly<Record<string, string>>) =>
       Object.entries(wanted).every(([key, value]) => all?.[key] === value)
     // Somebody may have orphaned it. Owners that others have added are theirs.
-    const { ownerReferences: owners = [] } = ownerReferences(owner, deletionPolicy)
+    const { ownerReferences: owners = [] } = this.#ownerReferences()
     const isOwned = owners.every(({ uid }) => metadata.ownerReferences?.some((each) => each.uid === uid))
     return (
       isOwned && holds(metadata.labels, { ...labels, ...ownLabels(mirror) }) && holds(metadata.annotations, annotations)
     )
+  }
+
+  /** What is shared does not go with the mirror: the data of others would go too. */
+  #ownerReferences(): ReturnType<typeof ownerReferences> {
+    const { creationPolicy, deletionPolicy } = this.#parts.target.options
+    return creationPolicy === 'Merge' ? {} : ownerReferences(this.#parts.owner, deletionPolicy)
   }
 
   /** Everything that the object holds. */

@@ -30,9 +30,11 @@ test('without rights for Secrets ConfigMaps work; deleted mirrors take along wha
     rig.until(ETCD_MIRRORS, namespace, name, (object) => expect(conditionsOf(object).Ready).toBe(expected))
   await etcd.etcdctl(['put', '/a/key', 'value'])
   await rig.apply([
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'shared', namespace }, data: { theirs: '1' } },
     { apiVersion, kind: 'EtcdConnection', metadata: { name: 'main', namespace }, spec: { endpoints: [etcd.endpoint] } },
     mirror('deleted', { configMap: { name: 'deleted' } }),
     mirror('retained', { configMap: { name: 'retained', deletionPolicy: 'Retain' } }),
+    mirror('shared', { configMap: { name: 'shared', creationPolicy: 'Merge' } }),
     mirror('secret', { secret: { name: 'secret' } }),
     mirror('keys', { etcdKeys: {} }),
     mirror('keys-retained', { etcdKeys: { deletionPolicy: 'Retain' } }),
@@ -43,6 +45,7 @@ test('without rights for Secrets ConfigMaps work; deleted mirrors take along wha
   await rig.operator(['--leader-election', 'false', '--namespaces', namespace, '--allow-kinds', 'v1/ConfigMap'])
   await untilReady('deleted', 'True/Published')
   await untilReady('retained', 'True/Published')
+  await untilReady('shared', 'True/Published')
   for (const name of MANY) await untilReady(name, 'True/Published')
   await untilReady('files', 'True/Rendered')
   await untilReady('secret', 'False/NotWritable')
@@ -56,6 +59,7 @@ test('without rights for Secrets ConfigMaps work; deleted mirrors take along wha
   await rig.until(ETCD_KEYS, namespace, 'keys.key', (object) => expect(object).toBeUndefined())
   await rig.until(SECRETS, namespace, 'secret', (object) => expect(object).toBeUndefined())
   expect((await rig.get(CONFIG_MAPS, namespace, 'retained'))?.data).toEqual({ key: 'value' })
+  expect((await rig.get(CONFIG_MAPS, namespace, 'shared'))?.data).toEqual({ theirs: '1', key: 'value' })
   expect((await rig.get(ETCD_KEYS, namespace, 'keys-retained.key'))?.spec).toMatchObject({ value: 'value' })
   expect(await rig.get(CONFIG_MAPS, namespace, 'objects-retained.key')).toBeDefined()
 })

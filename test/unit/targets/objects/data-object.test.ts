@@ -7,7 +7,10 @@ const owner: OwnerReference = { apiVersion: 'v1', kind: 'EtcdMirror', name: 'app
 const theirs: OwnerReference = { ...owner, uid: 'theirs' }
 
 /** What is found to differ of an equal object that has these owners. */
-function differences(owned: { owner?: OwnerReference; deletionPolicy?: string }, owners: readonly OwnerReference[]) {
+function differences(
+  owned: { owner?: OwnerReference; deletionPolicy?: string; creationPolicy?: string },
+  owners: readonly OwnerReference[],
+) {
   const { owner, ...options } = owned
   const target = { kind: 'ConfigMap', options: configMapTargetSchema.parse({ name: 'app', ...options }) } as const
   const object = new DataObject({ target, mirror: 'app', prefix: Buffer.from('/a/'), owner })
@@ -26,6 +29,7 @@ test.each([
   ['only an owner that is not ours', { owner }, [theirs], ['metadata mode']],
   ['no owner, and is to stay', { owner, deletionPolicy: 'Retain' }, [], []],
   ['an owner that is not ours, and is to stay', { owner, deletionPolicy: 'Retain' }, [theirs], []],
+  ['no owner, as others share it', { owner, creationPolicy: 'Merge' }, [], []],
   ['no owner, as its mirror is no resource', {}, [theirs], []],
 ])('DataObject compares an object that has %s', (_, owned, owners, expected) => {
   expect(differences(owned, owners)).toEqual(expected)
