@@ -1,20 +1,17 @@
 import * as z from 'zod'
 import { durationField } from '../mirror/options.ts'
-import { isDnsSubdomain } from '../targets/objects/metadata-faults.ts'
+import { objectNameField } from '../targets/objects/options.ts'
 
 /** etcd servers cut a client that pings more often. */
 const MIN_KEEPALIVE_MS = 5000
 
-const nameField = z
-  .string()
-  .min(1)
-  .max(253)
-  .refine(isDnsSubdomain, 'must be a DNS subdomain: lower-case letters, digits, inner "-" and "."')
+/** How long something may wait for an etcd that does not answer. */
+export const MAX_TIMEOUT = '10m'
 
 const tlsSchema = z
   .strictObject({
     secretRef: z
-      .strictObject({ name: nameField.describe('Name of the Secret.') })
+      .strictObject({ name: objectNameField('Name of the Secret.') })
       .optional()
       .describe(
         'Secret with ca.crt (authorities to trust; without it those of the system) and, for a client certificate, tls.crt and tls.key.',
@@ -31,7 +28,7 @@ const tlsSchema = z
 const authSchema = z
   .strictObject({
     secretRef: z
-      .strictObject({ name: nameField.describe('Name of the Secret.') })
+      .strictObject({ name: objectNameField('Name of the Secret.') })
       .describe('Secret with username and password, as those of type kubernetes.io/basic-auth.'),
   })
   .describe('Log in to etcd with user and password.')
@@ -59,8 +56,12 @@ const connectionFields = {
     .boolean()
     .prefault(false)
     .describe('No TLS on purpose: needed to send a password in plain text.'),
-  dialTimeout: durationField('1s').describe('How long connecting to one endpoint may take.'),
-  operationTimeout: durationField('3s').describe('How long one call may take, over all endpoints it tries.'),
+  dialTimeout: durationField('1s', 0, MAX_TIMEOUT).describe(
+    'How long connecting to one endpoint may take, at most 10m.',
+  ),
+  operationTimeout: durationField('3s', 0, MAX_TIMEOUT).describe(
+    'How long one call may take, over all endpoints it tries, at most 10m.',
+  ),
   keepaliveTime: durationField('10s', MIN_KEEPALIVE_MS).describe(
     'How often a silent connection is asked whether it lives.',
   ),

@@ -1,7 +1,8 @@
 import { DURATION_FORMS } from '../util/duration.ts'
 import { FILE_MODE, FILE_MODE_FORMS } from '../util/file-mode.ts'
 import { QUANTITY_FORMS } from '../util/quantity.ts'
-import { VALUES_RULE } from './connection-resource.ts'
+import { MAX_TIMEOUT, VALUES_RULE } from './connection-resource.ts'
+import { MIRROR_TARGETS } from './mirror-resource.ts'
 
 /** A rule in CEL that the API server holds. */
 export interface CelRule {
@@ -13,16 +14,24 @@ export interface CelRule {
 /** What the schema cannot say, by the path of the field; '' = the resource, `[]` = the items of a list. */
 export type CelRules = Readonly<Record<string, readonly CelRule[]>>
 
-const TARGETS = ['configMap', 'secret', 'etcdKeys', 'objects', 'files']
 const RESERVED = "k.startsWith('etcdmirror.dev/') || k == 'app.kubernetes.io/managed-by'"
 
+const IS_DURATION = "self.matches('^[+]?(0|(([0-9]+[.]?[0-9]*|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$')"
 const DURATION: CelRule = {
-  rule: "type(self) == int ? self == 0 : self.matches('^[+]?(0|(([0-9]+[.]?[0-9]*|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$')",
+  rule: `type(self) == int ? self == 0 : ${IS_DURATION}`,
   message: `must be 0 or ${DURATION_FORMS}`,
+}
+const TIMEOUT: CelRule = {
+  rule: `type(self) == int || !${IS_DURATION} || duration(self) <= duration('${MAX_TIMEOUT}')`,
+  message: `must be at most ${MAX_TIMEOUT}`,
 }
 const SIZE: CelRule = {
   rule: "type(self) == int ? self > 0 : self.matches('^[0-9]+(k|M|G|Ki|Mi|Gi)?$')",
   message: `must be ${QUANTITY_FORMS}`,
+}
+const OBJECT_NAME: CelRule = {
+  rule: "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
+  message: 'must be a DNS subdomain: lower-case letters, digits, inner "-" and "."',
 }
 const MODE: CelRule = {
   rule: `self.matches('${FILE_MODE.source}')`,
@@ -48,13 +57,14 @@ export const MIRROR_RULES: CelRules = {
   'spec.limits.maxBytes': [SIZE],
   'spec.limits.maxValueBytes': [SIZE],
   'spec.target': [
-    exactlyOne(TARGETS),
+    exactlyOne(MIRROR_TARGETS),
     {
-      rule: TARGETS.map((kind) => `has(self.${kind}) == has(oldSelf.${kind})`).join(' && '),
+      rule: MIRROR_TARGETS.map((kind) => `has(self.${kind}) == has(oldSelf.${kind})`).join(' && '),
       message: 'the kind of the target cannot change: delete the EtcdMirror and create another',
     },
   ],
   'spec.target.objects': [exactlyOne(['template', 'templateFrom'])],
+  'spec.target.objects.templateFrom.configMapKeyRef.name': [OBJECT_NAME],
   ...dataObjectRules('spec.target.configMap'),
   ...dataObjectRules('spec.target.secret'),
   'spec.target.secret.type': [
@@ -90,8 +100,8 @@ export const CONNECTION_RULES: CelRules = {
         'the password of auth would be sent in plain text: use https:// or tls, or set insecureTransport: true to allow it',
     },
   ],
-  'spec.dialTimeout': [DURATION],
-  'spec.operationTimeout': [DURATION],
+  'spec.dialTimeout': [DURATION, TIMEOUT],
+  'spec.operationTimeout': [DURATION, TIMEOUT],
   'spec.keepaliveTime': [DURATION],
   'spec.keepaliveTimeout': [DURATION],
   'spec.compaction.period': [DURATION],
@@ -121,10 +131,7 @@ function dataObjectRules(path: string): CelRules {
   return {
     [`${path}.name`]: [
       { rule: 'self == oldSelf', message: 'cannot change: delete the EtcdMirror and create another' },
-      {
-        rule: "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
-        message: 'must be a DNS subdomain: lower-case letters, digits, inner "-" and "."',
-      },
+      OBJECT_NAME,
     ],
     [`${path}.labels`]: [notReserved()],
     [`${path}.annotations`]: [notReserved()],

@@ -4,6 +4,7 @@ import { filesTargetSchema } from '../targets/files/options.ts'
 import {
   configMapTargetSchema,
   etcdKeysTargetSchema,
+  objectNameField,
   objectsTargetSchema,
   secretTargetSchema,
 } from '../targets/objects/options.ts'
@@ -21,7 +22,7 @@ const templateFromSchema = z
   .strictObject({
     configMapKeyRef: z
       .strictObject({
-        name: z.string().min(1).max(253).describe('Name of the ConfigMap, in the namespace of the EtcdMirror.'),
+        name: objectNameField('Name of the ConfigMap, in the namespace of the EtcdMirror.'),
         key: z.string().min(1).max(253).describe('Data key that holds the template.'),
       })
       .describe('A data key of a ConfigMap.'),
@@ -51,6 +52,9 @@ const targetSchema = z
     files: filesSchema.optional(),
   })
   .describe('Where the copy goes, in the namespace of the EtcdMirror: exactly one.')
+
+/** Members of `spec.target`, of which a mirror has exactly one. */
+export const MIRROR_TARGETS: readonly string[] = Object.keys(targetSchema.shape)
 
 const connectionRefSchema = z
   .strictObject({

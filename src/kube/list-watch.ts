@@ -15,6 +15,8 @@ export interface ListWatchOptions {
   readonly clock: Clock
   /** Of a list that the caller has made: begin to watch there. Default: list first. */
   readonly resourceVersion?: string
+  /** Asked after each list. Milliseconds: no watch, list again after so long. Default, and undefined: a watch. */
+  readonly listAgainMs?: () => number | undefined
   /** Everything there is, after each list. What was known before that version and is not in it is gone. */
   readonly onList: (objects: readonly KubeObject[], resourceVersion: string) => void
   readonly onChange: (object: KubeObject) => void
@@ -45,7 +47,9 @@ export class ListWatch {
     while (!signal.aborted) {
       try {
         this.#resourceVersion ??= await this.#list(signal)
-        await this.#watch(this.#resourceVersion, signal)
+        const againMs = this.#options.listAgainMs?.()
+        if (againMs === undefined) await this.#watch(this.#resourceVersion, signal)
+        else await this.#waitForList(againMs, signal)
       } catch (error) {
         if (signal.aborted) return
         await this.#pause(this.#failed(error), signal)
@@ -71,6 +75,12 @@ export class ListWatch {
     }
     onList(objects, resourceVersion)
     return resourceVersion
+  }
+
+  async #waitForList(ms: number, signal: AbortSignal): Promise<void> {
+    this.#backoff.reset()
+    this.#resourceVersion = undefined
+    await this.#options.clock.sleep(ms * (1 + Math.random() / 10), signal)
   }
 
   async #watch(resourceVersion: string, signal: AbortSignal): Promise<void> {

@@ -94,8 +94,9 @@ export function prefixFault(prefix: string, rawPrefix: boolean): string | undefi
   return 'must end in "/" (or set rawPrefix: true to take it as a plain string prefix)'
 }
 
-/** A duration in mirror.yaml: text with units, or 0. Milliseconds come out; 0 or at least `minMs`. */
-export function durationField(fallback: string, minMs = 0) {
+/** A duration in mirror.yaml: text with units, or 0. Milliseconds come out; 0, or at least `minMs` and at most `max`. */
+export function durationField(fallback: string, minMs = 0, max = '596h') {
+  const maxMs = Math.min(parseDuration(max) ?? MAX_TIMER_MS, MAX_TIMER_MS)
   const forms = `must be 0 or ${DURATION_FORMS}`
   return z
     .union([z.int(), z.string()], forms)
@@ -108,7 +109,7 @@ export function durationField(fallback: string, minMs = 0) {
       if (ms === undefined) return refuse(quoteAttempt(value, 'is not a duration: it ') + forms)
       if (ms < 0) return refuse('must not be negative')
       if (ms > 0 && ms < minMs) return refuse(`must be 0 or at least ${minMs}ms`)
-      if (ms > MAX_TIMER_MS) return refuse('must be at most 596h')
+      if (ms > maxMs) return refuse(`must be at most ${max}`)
       return Math.ceil(ms)
     })
     .prefault(fallback)

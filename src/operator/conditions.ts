@@ -1,4 +1,5 @@
 import type { Condition } from '../config/resource-status.ts'
+import { kubeTime } from '../kube/kube-time.ts'
 
 export const CONDITION_TYPES = ['Ready', 'SourceConnected', 'Degraded', 'Stalled'] as const
 export type ConditionType = (typeof CONDITION_TYPES)[number]
@@ -22,7 +23,7 @@ export function toConditions(
   before: readonly Condition[],
   { generation, nowMs }: { readonly generation: number; readonly nowMs: number },
 ): readonly Condition[] {
-  const now = new Date(nowMs).toISOString().replace(/\.\d+Z$/, 'Z')
+  const now = kubeTime(nowMs)
   return CONDITION_TYPES.map((type): Condition => {
     const { status, reason, message } = findings[type]
     const known = before.find((condition) => condition.type === type)

@@ -8,6 +8,8 @@ import {
 import type { GivenCredentials } from '../etcd/given-credentials.ts'
 import { type EtcdOptions, etcdConfSchema, resolveEtcdOptions } from '../etcd/options.ts'
 import { withoutLineEnd } from '../util/without-line-end.ts'
+import type { AllowRule } from './allow.ts'
+import type { ConnectionKind } from './connection-kind.ts'
 import { specFaults } from './spec-faults.ts'
 
 /** The bytes of a Secret by name. */
@@ -15,7 +17,7 @@ export type SecretData = ReadonlyMap<string, Buffer>
 
 /** Why a connection cannot be made, until somebody changes it or its Secrets. */
 export interface ConnectionFault {
-  readonly reason: 'InvalidSpec' | 'SecretNotFound' | 'SecretForbidden' | 'SecretInvalid'
+  readonly reason: 'InvalidSpec' | 'SecretNotFound' | 'SecretForbidden' | 'SecretUnreadable' | 'SecretInvalid'
   readonly message: string
 }
 
@@ -28,13 +30,24 @@ export type ConnectionSpec = EtcdConnectionSpec | ClusterEtcdConnectionSpec
 
 /** The spec with its defaults; a fault names the fields. */
 export function parseConnection(
-  kind: 'EtcdConnection' | 'ClusterEtcdConnection',
+  kind: ConnectionKind,
   spec: unknown,
 ): { readonly spec: ConnectionSpec } | { readonly fault: ConnectionFault } {
   const schema = kind === 'EtcdConnection' ? etcdConnectionSpecSchema : clusterEtcdConnectionSpecSchema
   const result = schema.safeParse(spec)
   if (result.success) return { spec: result.data }
   return { fault: { reason: 'InvalidSpec', message: specFaults(result.error) } }
+}
+
+/**
+ * Who may use a connection, whatever else stands in its spec; undefined = mirrors of the same namespace. What cannot be
+ * read grants nothing.
+ */
+export function grantsOf(kind: ConnectionKind, spec: unknown): readonly AllowRule[] | undefined {
+  if (kind === 'EtcdConnection') return undefined
+  const { allow } = (spec ?? {}) as { readonly allow?: unknown }
+  const result = clusterEtcdConnectionSpecSchema.shape.allow.safeParse(allow)
+  return result.success ? result.data : []
 }
 
 /** What an etcd client is made with. `tls` and `auth`: data of the Secrets that the spec refers to. */

@@ -1,8 +1,6 @@
 import { ClientPool } from '../assemble/client-pool.ts'
 import { configHash } from '../config/config-hash.ts'
 import type { ConnectionStatus } from '../config/resource-status.ts'
-import type { EtcdClient } from '../etcd/etcd-client.ts'
-import type { StatusResponse } from '../etcd/messages.ts'
 import type { KubeObject } from '../kube/kube-object.ts'
 import type { Clock } from '../util/clock.ts'
 import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
@@ -14,11 +12,13 @@ import {
   type ConnectionFault,
   type ConnectionSpec,
   connectionOptions,
+  grantsOf,
   parseConnection,
   type SecretData,
 } from './connection-options.ts'
+import type { ConnectionProbes } from './connection-probes.ts'
+import type { ConnectionSecrets, Secrets } from './connection-secrets.ts'
 import type { ConnectionState, Connections } from './connections.ts'
-import type { NamedObjects, NamedRef } from './named-objects.ts'
 import type { ResourceCache } from './resource-cache.ts'
 import { SharedConnection } from './shared-connection.ts'
 import type { StatusWriter } from './status-writer.ts'
@@ -29,10 +29,9 @@ export interface ConnectionReconcilerOptions {
   readonly cache: ResourceCache
   readonly connections: Connections
   readonly compactions: Compactions
-  /** The Secrets that connections name; they call again when one changes. */
-  readonly secrets: NamedObjects
-  /** Where Secrets of a ClusterEtcdConnection are. */
-  readonly operatorNamespace: string
+  /** They call again when an etcd was asked. */
+  readonly probes: ConnectionProbes
+  readonly secrets: ConnectionSecrets
   readonly statuses: StatusWriter<ConnectionStatus>
   readonly clock: Clock
   readonly metrics: Metrics
@@ -42,14 +41,9 @@ export interface ConnectionReconcilerOptions {
   readonly onChange: (key: string) => void
 }
 
-/** How often etcd is asked whether it is there. */
+/** How often it is counted how many mirrors use it. */
 const AGAIN_MS = 30_000
 const JITTER_MS = 3000
-
-type Secrets = { readonly tls: SecretData | undefined; readonly auth: SecretData | undefined }
-type Probe =
-  | { readonly answer: StatusResponse; readonly members: number | undefined }
-  | { readonly error: EtcdMirrorError }
 
 /** Makes of each connection what mirrors can use, follows its Secrets, and says in its status what became of it. */
 export class ConnectionReconciler {
@@ -60,146 +54,120 @@ export class ConnectionReconciler {
   }
 
   async reconcile(key: string, signal: AbortSignal): Promise<number | undefined> {
-    const { cache, connections, compactions, onChange, secrets, statuses } = this.#options
+    const { cache, connections, compactions, probes, secrets, statuses } = this.#options
     const resource = cache.get(key)
+    if (connections.get(key)?.uid !== resource?.metadata.uid) await this.#forget(key)
     if (resource === undefined) {
       statuses.forget(key)
-      secrets.use(key, [])
-      await compactions.use(key, undefined, 0)
-      if (connections.delete(key)) onChange(key)
+      secrets.forget(key)
       return undefined
     }
-    const before = connections.get(key)
+    const before = this.#withGrantsOfNow(key, resource)
     const state = await this.#stateOf(key, resource, before)
     if (state === undefined) return undefined
-    connections.set(key, state)
+    this.#set(key, state)
+    probes.use(key, state.shared)
     await compactions.use(key, state.shared, state.compactionMs)
-    if (isOther(before, state)) onChange(key)
     await this.#report(key, resource, state, signal)
     return AGAIN_MS + Math.random() * JITTER_MS
+  }
+
+  async #forget(key: string): Promise<void> {
+    const { connections, compactions, onChange, probes } = this.#options
+    if (connections.delete(key)) onChange(key)
+    probes.use(key, undefined)
+    await compactions.use(key, undefined, 0)
+  }
+
+  #set(key: string, state: ConnectionState): void {
+    const { connections, onChange } = this.#options
+    const before = connections.get(key)
+    connections.set(key, state)
+    if (isOther(before, state)) onChange(key)
+  }
+
+  /** What is not granted any more ends at once, whatever has to be waited for and whatever is wrong with the rest. */
+  #withGrantsOfNow(key: string, { spec }: KubeObject): ConnectionState | undefined {
+    const { connections, kind } = this.#options
+    const before = connections.get(key)
+    if (before !== undefined) this.#set(key, { ...before, allow: grantsOf(kind, spec) })
+    return connections.get(key)
   }
 
   /** undefined = its Secrets were not read yet: they will call again. */
   async #stateOf(
     key: string,
-    resource: KubeObject,
+    { metadata, spec }: KubeObject,
     before: ConnectionState | undefined,
   ): Promise<ConnectionState | undefined> {
-    const { shared, hash: known = '', allow, compactionMs = 0 } = before ?? {}
-    const kept = { shared, hash: known, allow, compactionMs }
-    const parsed = parseConnection(this.#options.kind, resource.spec)
+    const { kind } = this.#options
+    const allow = grantsOf(kind, spec)
+    const kept = before ?? {
+      uid: metadata.uid,
+      shared: undefined,
+      hash: '',
+      allow,
+      allowInUse: allow,
+      compactionMs: 0,
+    }
+    const parsed = parseConnection(kind, spec)
     if ('fault' in parsed) return { ...kept, fault: parsed.fault }
-    const { spec } = parsed
-    const written = { allow: 'allow' in spec ? spec.allow : undefined, compactionMs: spec.compaction?.period ?? 0 }
-    const secrets = this.#secretsOf(key, spec, resource.metadata.namespace)
+    const secrets = this.#options.secrets.of(key, parsed.spec, metadata.namespace)
     if (secrets === undefined) return undefined
-    if ('fault' in secrets) return { ...kept, ...written, fault: secrets.fault }
+    const compactionMs = parsed.spec.compaction?.period ?? 0
+    const made = 'fault' in secrets ? secrets : await this.#connect(parsed.spec, secrets, before)
+    if (made.fault !== undefined) return { ...kept, compactionMs, fault: made.fault }
+    return { ...kept, allowInUse: allow, compactionMs, ...made }
+  }
+
+  /** What is the same as before stays the one of before. */
+  async #connect(
+    spec: ConnectionSpec,
+    secrets: Secrets,
+    before: ConnectionState | undefined,
+  ): Promise<
+    (Pick<ConnectionState, 'shared' | 'hash'> & { readonly fault: undefined }) | { readonly fault: ConnectionFault }
+  > {
     const made = connectionOptions(spec, secrets)
-    if ('fault' in made) return { ...kept, ...written, fault: made.fault }
+    if ('fault' in made) return made
     const { etcd, given } = made
     const hash = configHash({ etcd, secrets: [secrets.tls, secrets.auth].map(plain) })
-    if (before?.shared !== undefined && before.hash === hash) return { ...kept, ...written, fault: undefined }
+    if (before?.shared !== undefined && before.hash === hash) return { shared: before.shared, hash, fault: undefined }
     const { clock, metrics } = this.#options
     const pool = new ClientPool(etcd, { clock, metrics, given })
     try {
       await pool.reserve(1)
     } catch (error) {
       if (!(error instanceof EtcdMirrorError)) throw error
-      return { ...kept, ...written, fault: { reason: 'SecretInvalid', message: withHint(error) } }
+      return { fault: { reason: 'SecretInvalid', message: withHint(error) } }
     }
-    return { shared: new SharedConnection(etcd, pool), hash, ...written, fault: undefined }
-  }
-
-  #secretsOf(
-    key: string,
-    { tls, auth }: ConnectionSpec,
-    namespace = this.#options.operatorNamespace,
-  ): Secrets | { readonly fault: ConnectionFault } | undefined {
-    const refOf = (name: string | undefined) => (name === undefined ? undefined : { namespace, name })
-    const refs = { tls: refOf(tls?.secretRef?.name), auth: refOf(auth?.secretRef.name) }
-    this.#options.secrets.use(
-      key,
-      Object.values(refs).filter((ref) => ref !== undefined),
-    )
-    const found = { tls: this.#secret(refs.tls), auth: this.#secret(refs.auth) }
-    if (found.tls === 'unknown' || found.auth === 'unknown') return undefined
-    if (isFault(found.tls)) return found.tls
-    if (isFault(found.auth)) return found.auth
-    return { tls: found.tls, auth: found.auth }
-  }
-
-  #secret(ref: NamedRef | undefined): SecretData | { readonly fault: ConnectionFault } | 'unknown' | undefined {
-    if (ref === undefined) return undefined
-    const found = this.#options.secrets.get(ref)
-    if (found === undefined) return 'unknown'
-    const { namespace, name } = ref
-    switch (found.kind) {
-      case 'present':
-        return new Map(Object.entries(found.data).map(([field, text]) => [field, Buffer.from(text, 'base64')]))
-      case 'absent': {
-        const message = `Secret "${name}" does not exist in the namespace ${namespace}`
-        return { fault: { reason: 'SecretNotFound', message } }
-      }
-      case 'forbidden': {
-        const message = `The operator may not read Secret "${name}" of the namespace ${namespace}: ${found.message}`
-        return { fault: { reason: 'SecretForbidden', message } }
-      }
-    }
+    return { shared: new SharedConnection(etcd, pool), hash, fault: undefined }
   }
 
   async #report(key: string, resource: KubeObject, state: ConnectionState, signal: AbortSignal): Promise<void> {
-    const { statuses, countMirrors, compactions, kind } = this.#options
-    const probe = state.shared === undefined ? undefined : await probeEtcd(state.shared, signal)
-    const known = probe && 'answer' in probe ? probe : undefined
-    const findings = connectionFindings(state, probe && 'error' in probe ? probe.error : undefined)
+    const { statuses, countMirrors, compactions, probes, kind } = this.#options
+    const probe = probes.get(key)
+    // Its etcd was not asked yet: that will call again.
+    if (state.shared !== undefined && probe === undefined) return
+    const [known, error] = probe && 'error' in probe ? [undefined, probe.error] : [probe, undefined]
     const facts: Partial<ConnectionStatus> = {
       mirrors: countMirrors(key),
       compactedRevision: compactions.compactedRevision(key),
-      ...(known && {
-        version: known.answer.version,
-        clusterId: known.answer.header.clusterId.toString(16),
-        members: known.members,
-      }),
+      ...known,
     }
-    await statuses.write({ resource: resourceOfConnection(kind), object: resource, findings, facts, signal })
+    await statuses.write({
+      resource: resourceOfConnection(kind),
+      object: resource,
+      findings: connectionFindings(state, error),
+      facts,
+      signal,
+    })
   }
-}
-
-async function probeEtcd(shared: SharedConnection, signal: AbortSignal): Promise<Probe> {
-  const client = await shared.lease()
-  try {
-    const answer = await client.unary('status', {}, { signal })
-    return { answer, members: await memberCount(client, signal) }
-  } catch (error) {
-    signal.throwIfAborted()
-    if (error instanceof EtcdMirrorError) return { error }
-    throw error
-  } finally {
-    shared.release(client)
-  }
-}
-
-/** undefined = it is not told: newer versions of etcd want rights for it, and proxies need not know. */
-async function memberCount(client: EtcdClient, signal: AbortSignal): Promise<number | undefined> {
-  try {
-    const { members } = await client.unary('memberList', {}, { signal })
-    return members.length
-  } catch (error) {
-    signal.throwIfAborted()
-    if (error instanceof EtcdMirrorError) return undefined
-    throw error
-  }
-}
-
-function isFault(found: SecretData | { readonly fault: ConnectionFault } | undefined): found is {
-  readonly fault: ConnectionFault
-} {
-  return found !== undefined && 'fault' in found
 }
 
 /** Whether mirrors would be another way off with it. */
 function isOther(before: ConnectionState | undefined, after: ConnectionState): boolean {
-  const facts = (state: ConnectionState) => JSON.stringify([state.allow, state.fault])
+  const facts = (state: ConnectionState) => JSON.stringify([state.allow, state.allowInUse, state.fault])
   return before === undefined || before.shared !== after.shared || facts(before) !== facts(after)
 }
 

@@ -3,6 +3,7 @@ import type { Condition } from '../config/resource-status.ts'
 import type { KubeClient } from '../kube/kube-client.ts'
 import type { KubeObject } from '../kube/kube-object.ts'
 import { apiVersionOf, type KubeResource } from '../kube/kube-resource.ts'
+import { kubeTime } from '../kube/kube-time.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import { EventLimit } from './event-limit.ts'
@@ -77,7 +78,7 @@ export class EventRecorder {
   ): Promise<void> {
     const { client, clock } = this.#options
     const { namespace, name, uid, resourceVersion } = object.metadata
-    const now = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z')
+    const now = kubeTime(clock.now())
     const eventName = `${name.slice(0, 230)}.${randomBytes(8).toString('hex')}`
     const place = namespace ?? NAMESPACE_OF_CLUSTER_EVENTS
     const event = {

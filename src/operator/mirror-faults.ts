@@ -1,19 +1,30 @@
-import type { MirrorConfig } from '../config/process-config.ts'
-import { templateTextFault } from '../targets/render/template-text.ts'
+import { type EtcdMirrorSpec, MIRROR_TARGETS } from '../config/mirror-resource.ts'
+import { prefixFault } from '../mirror/options.ts'
+import { templateFault } from './template-fault.ts'
 
 /** Every key is compared with every character of them, in the process that all mirrors share. */
 const MAX_GLOB_LENGTH = 4096
 
-/** Why the operator does not run a mirror although it is well-formed, with the path in the spec; undefined = it does. */
-export function mirrorFault({ keys, target }: MirrorConfig): string | undefined {
-  const length = [...keys.include, ...keys.exclude].reduce((sum, glob) => sum + glob.length, 0)
-  if (length > MAX_GLOB_LENGTH) {
-    return `spec.keys: the globs have ${length} characters together, at most ${MAX_GLOB_LENGTH} are possible`
+/** Why the operator does not run a mirror although its fields are well-formed, with the path in the spec; undefined = it does. */
+export function mirrorFault({ prefix, rawPrefix, keys, target }: EtcdMirrorSpec): string | undefined {
+  const template = target.objects?.template
+  const faults = {
+    prefix: prefixFault(prefix, rawPrefix),
+    target: targetFault(target),
+    keys: globsFault(keys),
+    'target.objects.template': template === undefined ? undefined : templateFault(template),
   }
-  if (!('objects' in target)) return undefined
-  const { template } = target.objects
-  const fault = templateTextFault(template)
-  if (fault === undefined) return undefined
-  const place = fault.line === undefined ? '' : `line ${fault.line}: `
-  return `spec.target.objects.template: ${place}${fault.message}`
+  const [first] = Object.entries(faults).filter(([, fault]) => fault !== undefined)
+  return first && `spec.${first[0]}: ${first[1]}`
+}
+
+function targetFault(target: EtcdMirrorSpec['target']): string | undefined {
+  const count = Object.values(target).filter((member) => member !== undefined).length
+  return count === 1 ? undefined : `must hold exactly one of: ${MIRROR_TARGETS.join(', ')}`
+}
+
+function globsFault({ include, exclude }: EtcdMirrorSpec['keys']): string | undefined {
+  const length = [...include, ...exclude].reduce((sum, glob) => sum + glob.length, 0)
+  if (length <= MAX_GLOB_LENGTH) return undefined
+  return `the globs have ${length} characters together, at most ${MAX_GLOB_LENGTH} are possible`
 }

@@ -2,19 +2,20 @@ import type { EtcdMirrorStatus } from '../config/resource-status.ts'
 import type { KubeClient } from '../kube/kube-client.ts'
 import type { KubeObject, OwnerReference } from '../kube/kube-object.ts'
 import { apiVersionOf } from '../kube/kube-resource.ts'
+import { kubeTime } from '../kube/kube-time.ts'
 import type { MirrorStatus } from '../mirror/mirror-status.ts'
 import { SinkError } from '../mirror/sink-error.ts'
 import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
-import { type AllowRule, isAllowed } from './allow.ts'
+import { isAllowed } from './allow.ts'
 import { connectionKey } from './connection-kind.ts'
-import type { Connections } from './connections.ts'
+import type { ConnectionState, Connections } from './connections.ts'
 import { currentFindings } from './current-findings.ts'
-import { mirrorFault } from './mirror-faults.ts'
 import type { MirrorFacts } from './mirror-findings.ts'
-import type { MirrorRunner } from './mirror-runner.ts'
-import type { ConnectionRef } from './mirror-spec.ts'
+import type { MirrorRunner, WantedMirror } from './mirror-runner.ts'
+import { type ConnectionRef, mirrorRequest } from './mirror-spec.ts'
 import type { MirrorTemplates } from './mirror-templates.ts'
 import { ETCD_MIRRORS } from './operator-resources.ts'
+import { type Refusal, refused } from './refusal.ts'
 import type { ResourceCache } from './resource-cache.ts'
 import type { SharedConnection } from './shared-connection.ts'
 import { sidecarConfigName, writeSidecarConfig } from './sidecar-config.ts'
@@ -42,7 +43,11 @@ interface UsableConnection {
   readonly resource: KubeObject
 }
 
-type Refusal = Extract<MirrorFacts, { kind: 'refused' }>
+/** What is to become of an EtcdMirror. */
+type Wanted =
+  | { readonly kind: 'mirror'; readonly mirror: WantedMirror }
+  | { readonly kind: 'files'; readonly ref: ConnectionRef; readonly connection: UsableConnection }
+  | Refusal
 
 /** Has each EtcdMirror run as it is written, and says in its status what became of it. */
 export class MirrorReconciler {
@@ -61,11 +66,14 @@ export class MirrorReconciler {
       templates.forget(key)
       return undefined
     }
-    const facts = await this.#bringAbout(key, resource, signal)
+    const wanted = this.#wantedOf(key, resource)
+    // Before anything that may fail: what ran so far may be what is not granted any more.
+    if (wanted?.kind !== 'mirror') await runner.stop(key)
+    if (wanted === undefined) return undefined
+    const facts = await this.#bringAbout(key, resource, wanted, signal)
     if (facts === undefined) return undefined
-    if (facts.kind !== 'running') await runner.stop(key)
     const againMs = await this.#report(key, resource, facts, signal)
-    return facts.kind === 'rendered' ? RENDERED_MS : againMs
+    return facts.kind === 'rendered' ? Math.min(againMs ?? RENDERED_MS, RENDERED_MS) : againMs
   }
 
   /** Whether something is to be written now in the status of a mirror that runs. Cheap. */
@@ -78,23 +86,45 @@ export class MirrorReconciler {
   }
 
   /** undefined = its connection or its template was not looked at yet: that will call again. */
-  async #bringAbout(key: string, resource: KubeObject, signal: AbortSignal): Promise<MirrorFacts | undefined> {
-    const { runner, templates } = this.#options
-    const request = templates.requestOf(resource)
-    if (request === undefined || request.kind === 'refused') return request
-    const prefix = request.kind === 'files' ? request.prefix : request.config.prefix.toString('utf8')
-    const connection = this.#connectionOf(request.connection, resource, prefix)
+  #wantedOf(key: string, resource: KubeObject): Wanted | undefined {
+    const { allowsObjects, templates } = this.#options
+    const { namespace = '' } = resource.metadata
+    const request = mirrorRequest(resource)
+    if (request.kind !== 'template') templates.forget(key)
+    if (request.kind === 'refused') return request
+    const { connection: ref, prefix } = request
+    const connection = this.#connectionOf(ref, resource, prefix)
     if (connection === undefined || 'kind' in connection) return connection
-    if (request.kind === 'files') return await this.#renderFiles(resource, request.connection, connection, signal)
-    const { config } = request
-    if ('objects' in config.target && !this.#options.allowsObjects) {
+    if (request.kind === 'files') return { kind: 'files', ref, connection }
+    const config = request.kind === 'template' ? templates.configOf(key, namespace, request) : request.config
+    if (config === undefined || 'kind' in config) return config
+    if ('objects' in config.target && !allowsObjects) {
       return refused('KindNotAllowed', 'spec.target.objects: the operator allows no kind (--allow-kinds)')
     }
-    const fault = mirrorFault(config)
-    if (fault !== undefined) return refused('InvalidSpec', fault)
-    const { namespace = '' } = resource.metadata
+    const mirror = { config, namespace, owner: ownerOf(resource), connection: connection.shared }
+    return { kind: 'mirror', mirror }
+  }
+
+  async #bringAbout(
+    key: string,
+    resource: KubeObject,
+    wanted: Wanted,
+    signal: AbortSignal,
+  ): Promise<MirrorFacts | undefined> {
+    switch (wanted.kind) {
+      case 'refused':
+        return wanted
+      case 'files':
+        return await this.#renderFiles(resource, wanted.ref, wanted.connection, signal)
+      case 'mirror':
+        return await this.#run(key, wanted.mirror)
+    }
+  }
+
+  async #run(key: string, wanted: WantedMirror): Promise<MirrorFacts | undefined> {
+    const { runner } = this.#options
     try {
-      await runner.ensure(key, { config, namespace, owner: ownerOf(resource), connection: connection.shared })
+      await runner.ensure(key, wanted)
     } catch (error) {
       if (!(error instanceof EtcdMirrorError)) throw error
       return refused('ConnectionNotReady', error.message)
@@ -139,9 +169,9 @@ export class MirrorReconciler {
       return refused('ConnectionForbidden', `The operator may not read ${name}: ${refusal.message}`)
     }
     const state = connections.get(key)
-    if (state === undefined) return undefined
+    if (state === undefined || state.uid !== connection.metadata.uid) return undefined
     if (ref.kind === 'ClusterEtcdConnection') {
-      const refusal = this.#refusal(name, state.allow ?? [], namespace, prefix)
+      const refusal = this.#refusal(name, state, namespace, prefix)
       if (refusal !== undefined) return refusal
     }
     if (state.shared !== undefined) return { shared: state.shared, resource: connection }
@@ -149,7 +179,12 @@ export class MirrorReconciler {
   }
 
   /** What the namespace is not known to be allowed is refused. */
-  #refusal(connection: string, rules: readonly AllowRule[], namespace: string, prefix: string): Refusal | undefined {
+  #refusal(
+    connection: string,
+    { allow = [], allowInUse = [] }: ConnectionState,
+    namespace: string,
+    prefix: string,
+  ): Refusal | undefined {
     const { namespaces } = this.#options
     const found = namespaces.get(`/${namespace}`)
     const forbidden = namespaces.refusal(namespace)
@@ -157,8 +192,9 @@ export class MirrorReconciler {
       const message = `The operator may not read the labels of the namespace, by which ${connection} allows`
       return refused('ConnectionForbidden', `${message}: ${forbidden.message}`)
     }
-    const labels = found?.metadata.labels ?? {}
-    if (found !== undefined && isAllowed(rules, { namespace, labels }, prefix)) return undefined
+    const tenant = { namespace, labels: found?.metadata.labels ?? {} }
+    const isGranted = [allow, allowInUse].every((rules) => isAllowed(rules, tenant, prefix))
+    if (found !== undefined && isGranted) return undefined
     const message = `${connection} does not allow the namespace ${namespace} to mirror ${JSON.stringify(prefix)}`
     return refused('NotAllowed', message)
   }
@@ -185,11 +221,11 @@ function wantedStatus(object: KubeObject, facts: MirrorFacts): WantedStatus<Etcd
 }
 
 function factsOf(status: MirrorStatus): Partial<EtcdMirrorStatus> {
-  const { target, published, keys, keyErrors, objects } = status
+  const { target, published, publishedRevision, keys, keyErrors, objects } = status
   if (!published) return { target }
   return {
     target,
-    publishedRevision: revisionOf(status),
+    publishedRevision,
     keys: keys - keyErrors.count,
     keyErrors: keyErrors.count,
     objects,
@@ -197,27 +233,15 @@ function factsOf(status: MirrorStatus): Partial<EtcdMirrorStatus> {
 }
 
 function syncTimeOf({ lastKnownEqualMs }: MirrorStatus): Partial<EtcdMirrorStatus> {
-  return lastKnownEqualMs === undefined ? {} : { lastSyncTime: isoSeconds(lastKnownEqualMs) }
+  return lastKnownEqualMs === undefined ? {} : { lastSyncTime: kubeTime(lastKnownEqualMs) }
 }
 
 function renderedFacts({ kind }: MirrorFacts, { metadata }: KubeObject): Partial<EtcdMirrorStatus> {
   return kind === 'rendered' ? { target: `configMap/${sidecarConfigName(metadata.name)}`, objects: 1 } : {}
 }
 
-function revisionOf({ published, publishedRevision }: MirrorStatus): number | undefined {
-  return published ? publishedRevision : undefined
-}
-
-function isoSeconds(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
-}
-
 function ownerOf({ metadata }: KubeObject): OwnerReference {
   const { name, uid = '' } = metadata
   const { kind } = ETCD_MIRRORS
   return { apiVersion: apiVersionOf(ETCD_MIRRORS), kind, name, uid, controller: true, blockOwnerDeletion: false }
-}
-
-function refused(reason: string, message: string): Refusal {
-  return { kind: 'refused', reason, message }
 }

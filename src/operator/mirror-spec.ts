@@ -3,48 +3,47 @@ import { type EtcdMirrorSpec, etcdMirrorSpecSchema, type TemplateFrom } from '..
 import type { MirrorConfig } from '../config/process-config.ts'
 import type { TargetOptions } from '../config/target-options.ts'
 import type { KubeObject } from '../kube/kube-object.ts'
-import { prefixFault } from '../mirror/options.ts'
+import { mirrorFault } from './mirror-faults.ts'
+import { type Refusal, refused } from './refusal.ts'
 import { specFaults } from './spec-faults.ts'
 
 /** What an EtcdMirror asks for. */
-export type MirrorRequest =
-  | WantedObjects
-  /** Sidecars make the files. */
-  | { readonly kind: 'files'; readonly connection: ConnectionRef; readonly prefix: string }
-  /** Its template has to be read first. */
-  | { readonly kind: 'template'; readonly from: TemplateFrom; readonly withText: (text: string) => WantedObjects }
-  | { readonly kind: 'invalid'; readonly message: string }
+export type MirrorRequest = Source & Wish
 
-export interface WantedObjects {
-  readonly kind: 'mirror'
+/** What is to be read: that this is granted has to be known before anything else is done. */
+interface Source {
   readonly connection: ConnectionRef
-  readonly config: MirrorConfig
+  readonly prefix: string
 }
+
+type Wish =
+  | { readonly kind: 'mirror'; readonly config: MirrorConfig }
+  /** Its template has to be read first. */
+  | { readonly kind: 'template'; readonly from: TemplateFrom; readonly configWith: (text: string) => MirrorConfig }
+  /** Sidecars make the files. */
+  | { readonly kind: 'files' }
 
 export type ConnectionRef = EtcdMirrorSpec['connectionRef']
 
 /** Checks everything that the API server checks as well: its rules may be older than this program. */
-export function mirrorRequest({ metadata, spec }: KubeObject): MirrorRequest {
+export function mirrorRequest({ metadata, spec }: KubeObject): MirrorRequest | Refusal {
   const parsed = etcdMirrorSpecSchema.safeParse(spec)
-  if (!parsed.success) return { kind: 'invalid', message: specFaults(parsed.error) }
-  const { connectionRef: connection, target, ...rest } = parsed.data
-  const fault = prefixFault(rest.prefix, rest.rawPrefix)
-  if (fault !== undefined) return { kind: 'invalid', message: `spec.prefix: ${fault}` }
-  const { files, configMap, secret, etcdKeys, objects } = target
-  if ([files, configMap, secret, etcdKeys, objects].filter((member) => member !== undefined).length !== 1) {
-    return { kind: 'invalid', message: `spec.target: must hold exactly one of: ${Object.keys(TARGETS).join(', ')}` }
-  }
-  const mirrorOf = (wanted: TargetOptions): WantedObjects => {
-    const config = toMirrorConfig({ ...rest, name: metadata.name, target: wanted })
-    return { kind: 'mirror', connection, config: withinMemory(config) }
-  }
-  if (configMap) return mirrorOf({ configMap })
-  if (secret) return mirrorOf({ secret })
-  if (etcdKeys) return mirrorOf({ etcdKeys })
-  if (objects === undefined) return { kind: 'files', connection, prefix: rest.prefix }
+  if (!parsed.success) return refused('InvalidSpec', specFaults(parsed.error))
+  const fault = mirrorFault(parsed.data)
+  if (fault !== undefined) return refused('InvalidSpec', fault)
+  const { connectionRef: connection, prefix } = parsed.data
+  return { connection, prefix, ...wishOf(metadata.name, parsed.data) }
+}
+
+function wishOf(name: string, { connectionRef: _, target, ...rest }: EtcdMirrorSpec): Wish {
+  const { files, objects, ...others } = target
+  const configOf = (wanted: TargetOptions) => withinMemory(toMirrorConfig({ ...rest, name, target: wanted }))
+  if (files !== undefined) return { kind: 'files' }
+  // Exactly one, as was checked.
+  if (objects === undefined) return { kind: 'mirror', config: configOf(others as TargetOptions) }
   const { template = '', templateFrom: from, ...options } = objects
-  const withText = (text: string) => mirrorOf({ objects: { ...options, template: text } })
-  return from === undefined ? withText(template) : { kind: 'template', from, withText }
+  const configWith = (text: string) => configOf({ objects: { ...options, template: text } })
+  return from === undefined ? { kind: 'mirror', config: configWith(template) } : { kind: 'template', from, configWith }
 }
 
 /** Of groups of keys the values are kept, in the memory that all mirrors share. */
@@ -55,5 +54,3 @@ function withinMemory(config: MirrorConfig): MirrorConfig {
 }
 
 const MAX_GROUPED_BYTES = 16 * 1024 * 1024
-
-const TARGETS = { configMap: '', secret: '', etcdKeys: '', objects: '', files: '' }

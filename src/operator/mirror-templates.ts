@@ -1,21 +1,13 @@
 import type { TemplateFrom } from '../config/mirror-resource.ts'
-import type { KubeObject } from '../kube/kube-object.ts'
-import { MAX_TEMPLATE_LENGTH } from '../targets/objects/options.ts'
-import { templateTextFault } from '../targets/render/template-text.ts'
-import { type MirrorRequest, mirrorRequest } from './mirror-spec.ts'
+import type { MirrorConfig } from '../config/process-config.ts'
+import type { MirrorRequest } from './mirror-spec.ts'
 import type { NamedObject, NamedObjects } from './named-objects.ts'
-import { keyOf } from './operator-resources.ts'
+import { type Refusal, refused } from './refusal.ts'
+import { templateFault } from './template-fault.ts'
 
-/** What cannot be made of an EtcdMirror until somebody changes something. */
-export interface SpecRefusal {
-  readonly kind: 'refused'
-  readonly reason: 'InvalidSpec' | 'TemplateNotFound' | 'TemplateForbidden' | 'TemplateInvalid'
-  readonly message: string
-}
+type Templated = Extract<MirrorRequest, { kind: 'template' }>
 
-type Complete = Extract<MirrorRequest, { kind: 'mirror' | 'files' }>
-
-/** What EtcdMirrors ask for, with the templates that they name in ConfigMaps of their own namespaces. */
+/** The templates that EtcdMirrors name in ConfigMaps of their own namespaces. */
 export class MirrorTemplates {
   readonly #configMaps: NamedObjects
 
@@ -24,48 +16,35 @@ export class MirrorTemplates {
     this.#configMaps = configMaps
   }
 
-  /** undefined = its ConfigMap was not read yet: that will call again. */
-  requestOf(mirror: KubeObject): Complete | SpecRefusal | undefined {
-    const key = keyOf(mirror)
-    const request = mirrorRequest(mirror)
-    if (request.kind !== 'template') this.#configMaps.use(key, [])
-    if (request.kind === 'invalid') return refused('InvalidSpec', request.message)
-    if (request.kind !== 'template') return request
-    const { name, key: field } = request.from.configMapKeyRef
-    const ref = { namespace: mirror.metadata.namespace ?? '', name }
-    this.#configMaps.use(key, [ref])
+  /** What a mirror is with its template, which is followed from now on. undefined = not read yet: that will call again. */
+  configOf(mirror: string, namespace: string, { from, configWith }: Templated): MirrorConfig | Refusal | undefined {
+    const { name, key } = from.configMapKeyRef
+    const ref = { namespace, name }
+    this.#configMaps.use(mirror, [ref])
     const found = this.#configMaps.get(ref)
-    if (found === undefined) return undefined
-    const text = templateIn(found, request.from)
+    const text = found && textIn(found, from)
     if (typeof text !== 'string') return text
-    const fault = faultIn(text)
-    if (fault === undefined) return request.withText(text)
-    return refused('TemplateInvalid', `ConfigMap "${name}", key "${field}": ${fault}`)
+    const fault = templateFault(text)
+    return fault === undefined
+      ? configWith(text)
+      : refused('TemplateInvalid', `ConfigMap "${name}", key "${key}": ${fault}`)
   }
 
-  forget(key: string): void {
-    this.#configMaps.use(key, [])
+  /** The mirror names none any more. */
+  forget(mirror: string): void {
+    this.#configMaps.use(mirror, [])
   }
 }
 
-function templateIn(found: NamedObject, { configMapKeyRef: { name, key } }: TemplateFrom): string | SpecRefusal {
+function textIn(found: NamedObject, { configMapKeyRef: { name, key } }: TemplateFrom): string | Refusal {
   switch (found.kind) {
     case 'absent':
       return refused('TemplateNotFound', `ConfigMap "${name}" does not exist in the namespace of the EtcdMirror`)
     case 'forbidden':
       return refused('TemplateForbidden', `The operator may not read ConfigMap "${name}": ${found.message}`)
+    case 'unreadable':
+      return refused('TemplateUnreadable', `ConfigMap "${name}" cannot be read: ${found.message}`)
     case 'present':
-      return found.data[key] ?? refused('TemplateNotFound', `ConfigMap "${name}" has no data key "${key}"`)
+      return found.data.get(key) ?? refused('TemplateNotFound', `ConfigMap "${name}" has no data key "${key}"`)
   }
-}
-
-function faultIn(text: string): string | undefined {
-  if (text === '') return 'must not be empty'
-  if (text.length > MAX_TEMPLATE_LENGTH) return `must not be longer than ${MAX_TEMPLATE_LENGTH} characters`
-  const { line, message } = templateTextFault(text) ?? {}
-  return line === undefined ? message : `line ${line}: ${message}`
-}
-
-function refused(reason: SpecRefusal['reason'], message: string): SpecRefusal {
-  return { kind: 'refused', reason, message }
 }

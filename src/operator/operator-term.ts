@@ -1,6 +1,5 @@
 import type { ConnectionStatus, EtcdMirrorStatus } from '../config/resource-status.ts'
 import type { KubeClient } from '../kube/kube-client.ts'
-import type { KubeObject } from '../kube/kube-object.ts'
 import { CONFIG_MAPS, type KubeResource, SECRETS } from '../kube/kube-resource.ts'
 import type { Hold } from '../kube/lease.ts'
 import type { MirrorStatus } from '../mirror/mirror-status.ts'
@@ -11,8 +10,11 @@ import type { AllowedKind } from '../util/allowed-kind.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import { Compactions } from './compactions.ts'
-import { type ConnectionKind, connectionKey, kindOfConnection } from './connection-kind.ts'
+import { type ConnectionKind, kindOfConnection } from './connection-kind.ts'
+import { ConnectionProbes } from './connection-probes.ts'
 import { ConnectionReconciler } from './connection-reconciler.ts'
+import { ConnectionSecrets } from './connection-secrets.ts'
+import { ConnectionUsers } from './connection-users.ts'
 import { Connections } from './connections.ts'
 import { EventRecorder } from './event-recorder.ts'
 import { MirrorReconciler } from './mirror-reconciler.ts'
@@ -54,8 +56,10 @@ const RENDERING = { processes: 2, memoryMiB: 64, waitFactor: 4 }
 export class OperatorTerm {
   readonly #options: OperatorTermOptions
   readonly #connections = new Connections()
+  readonly #users = new ConnectionUsers()
   readonly #runner: MirrorRunner
   readonly #compactions: Compactions
+  readonly #probes: ConnectionProbes
   readonly #watches: SharedWatches
   readonly #secrets: NamedObjects
   readonly #configMaps: NamedObjects
@@ -82,11 +86,15 @@ export class OperatorTerm {
       metrics: options.metrics.metrics,
       oldestNeeded: (connection) => this.#runner.oldestNeeded(connection),
     })
-    const secretChanged = (key: string) => this.#queues[kindOfConnection(key)].add(key)
-    this.#secrets = new NamedObjects({ ...options, resource: SECRETS, onChange: secretChanged })
+    const lookAtConnection = (key: string) => this.#queues[kindOfConnection(key)].add(key)
+    this.#probes = new ConnectionProbes({ ...options, onChange: lookAtConnection })
+    this.#secrets = new NamedObjects({ ...options, resource: SECRETS, onChange: lookAtConnection })
     const templateChanged = (key: string) => this.#queues.EtcdMirror.add(key)
     this.#configMaps = new NamedObjects({ ...options, resource: CONFIG_MAPS, onChange: templateChanged })
-    this.#mirrors = this.#cache(ETCD_MIRRORS, (key) => this.#queues.EtcdMirror.add(key))
+    this.#mirrors = this.#cache(ETCD_MIRRORS, (key) => {
+      this.#users.note(key, this.#mirrors.get(key))
+      this.#queues.EtcdMirror.add(key)
+    })
     this.#namespaces = this.#cache(NAMESPACES, (key) => this.#lookAtMirrorsOf(key.slice(1)))
     this.#caches = {
       EtcdConnection: this.#cache(ETCD_CONNECTIONS, (key) => this.#queues.EtcdConnection.add(key)),
@@ -141,6 +149,7 @@ export class OperatorTerm {
       await Promise.all([this.#watches, this.#secrets, this.#configMaps].map((watches) => watches.close()))
       this.#renderPool.close()
       await this.#compactions.close()
+      await this.#probes.close()
       this.#connections.close()
     }
   }
@@ -167,20 +176,8 @@ export class OperatorTerm {
     }
   }
 
-  #connectionChanged(kind: ConnectionKind, key: string): void {
-    for (const mirror of this.#usersOf(kind, key)) this.#queues.EtcdMirror.add(mirror)
-  }
-
-  #usersOf(kind: ConnectionKind, key: string): readonly string[] {
-    return [...this.#mirrors.values()].filter((mirror) => this.#connectionOf(mirror, kind) === key).map(keyOf)
-  }
-
-  /** Key of the connection of this kind that a mirror refers to; undefined = none. */
-  #connectionOf(mirror: KubeObject | undefined, kind: ConnectionKind): string | undefined {
-    if (mirror === undefined) return undefined
-    const { connectionRef } = (mirror.spec ?? {}) as { connectionRef?: { kind?: ConnectionKind; name?: string } }
-    const { kind: refKind = 'EtcdConnection', name = '' } = connectionRef ?? {}
-    return refKind === kind ? connectionKey({ kind, name }, mirror.metadata.namespace ?? '') : undefined
+  #connectionChanged(key: string): void {
+    for (const mirror of this.#users.of(key)) this.#queues.EtcdMirror.add(mirror)
   }
 
   #cache(resource: KubeResource, onChange: (key: string) => void): ResourceCache {
@@ -230,13 +227,13 @@ export class OperatorTerm {
       cache: this.#caches[kind],
       connections: this.#connections,
       compactions: this.#compactions,
-      secrets: this.#secrets,
-      operatorNamespace,
+      probes: this.#probes,
+      secrets: new ConnectionSecrets(this.#secrets, operatorNamespace),
       statuses: this.#statusWriter<ConnectionStatus>(this.#caches[kind]),
       clock,
       metrics: metrics.metrics,
-      countMirrors: (key) => this.#usersOf(kind, key).length,
-      onChange: (key) => this.#connectionChanged(kind, key),
+      countMirrors: (key) => this.#users.of(key).size,
+      onChange: (key) => this.#connectionChanged(key),
     })
   }
 

@@ -79,13 +79,18 @@ const renderItemSchema = z
   .refine((render) => Object.keys(render).length === 1, 'must hold exactly one of: tree, document')
   .meta({ minProperties: 1, maxProperties: 1, description: 'Exactly one kind of rendering.' })
 
-const dataObjectFields = {
-  name: z
+/** The name of a ConfigMap or Secret. */
+export function objectNameField(description: string) {
+  return z
     .string()
     .min(1, 'must not be empty')
     .max(253, 'must not be longer than 253 characters')
     .refine(isDnsSubdomain, 'must be a DNS subdomain: lower-case letters, digits, inner "-" and "."')
-    .describe('Name of the object, in the namespace of the mirror.'),
+    .describe(description)
+}
+
+const dataObjectFields = {
+  name: objectNameField('Name of the object, in the namespace of the mirror.'),
   labels: metadataField(labelsFault).describe('Labels to set on the object beside those of the mirror.'),
   annotations: metadataField(annotationsFault).describe(
     'Annotations to set on the object beside those of the mirror, such as those that make a controller restart pods.',

@@ -62,7 +62,7 @@ describe.each(['1.34', '1.37'] as const)('crds/ on Kubernetes %s', (minor) => {
     ['a connection', connection({ endpoints: ['https://a:1'], tls: { secretRef: { name: 's' } } })],
     [
       'timeouts',
-      connection({ dialTimeout: '1m30s', operationTimeout: '1.5h', keepaliveTime: 0, keepaliveTimeout: '.5s' }),
+      connection({ dialTimeout: '1m30s', operationTimeout: '1.5m', keepaliveTime: 0, keepaliveTimeout: '.5s' }),
     ],
     ['a password in plain text that is meant', connection({ insecureTransport: true, auth: AUTH })],
     ['a cluster connection', connection({ allow: ALLOW }, 'ClusterEtcdConnection')],
@@ -86,6 +86,11 @@ describe.each(['1.34', '1.37'] as const)('crds/ on Kubernetes %s', (minor) => {
     ['a prefix without an end', mirror({ prefix: '/a', ...configMap({}) }), 'must end in "/"'],
     ['an unknown enum', mirror(configMap({ creationPolicy: 'Mine' })), 'Unsupported value: "Mine"'],
     ['a bad name', mirror(configMap({ name: 'Nope' })), 'must be a DNS subdomain'],
+    [
+      'a ConfigMap that cannot be',
+      mirror({ target: { objects: { templateFrom: { configMapKeyRef: { name: 'a,b', key: 'c' } } } } }),
+      'must be a DNS subdomain',
+    ],
     ['a label of the mirror', mirror(configMap({ labels: { 'etcdmirror.dev/x': 'y' } })), 'the mirror sets itself'],
     ['an empty rendering', mirror(configMap({ render: [{}] })), 'must hold exactly one of: tree, document'],
     ['a token', mirror(secret({ type: 'kubernetes.io/service-account-token' })), 'gives access to the cluster'],
@@ -96,6 +101,7 @@ describe.each(['1.34', '1.37'] as const)('crds/ on Kubernetes %s', (minor) => {
     ['no size', mirror({ limits: { maxBytes: 0 }, ...configMap({}) }), 'spec.limits.maxBytes: Invalid value'],
     ['a mode', mirror({ target: { files: { mode: '0999' } } }), 'must be an octal mode in quotes'],
     ['a negative timeout', connection({ dialTimeout: '-1s' }), 'must be 0 or numbers with a unit'],
+    ['a long timeout', connection({ operationTimeout: '9m60.5s' }), 'must be at most 10m'],
     [
       'a selector that would select everything',
       connection({ allow: [{ ...ALLOW[0], namespaceSelector: NOT_IN_NOTHING }] }, 'ClusterEtcdConnection'),

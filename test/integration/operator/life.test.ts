@@ -147,18 +147,25 @@ test('a template in a ConfigMap of the own namespace counts, is watched, and wha
   const untilMade = (text: string) =>
     rig.until(CONFIG_MAPS, namespace, 'made', (now) => expect(now?.data).toEqual({ key: text }))
   const configMapKeyRef = { name: `templates-${namespace}`, key: 'thing' }
+  const from = (reference: object) => ({
+    target: { objects: { templateFrom: { configMapKeyRef: { ...configMapKeyRef, ...reference } } } },
+  })
   await rig.apply([
     templates(giving('of another namespace'), 'default'),
     connection(namespace),
-    mirror(namespace, { target: { objects: { templateFrom: { configMapKeyRef } } } }),
+    mirror(namespace, from({})),
   ])
+  await expect(rig.apply([mirror(namespace, from({ name: 'a,b' }), 'of-no-name')])).rejects.toThrow('a DNS subdomain')
   await untilReady(namespace, 'False/TemplateNotFound')
   await rig.apply([templates({ thing: 'one\n{% if %}' })])
   const broken = await untilReady(namespace, 'False/TemplateInvalid')
   expect(JSON.stringify(broken?.status)).toContain('line 2: ')
-  await rig.apply([templates({ other: 'x' })])
-  const missing = await untilReady(namespace, 'False/TemplateNotFound')
-  expect(JSON.stringify(missing?.status)).toContain('has no data key')
+  await rig.apply([templates({ other: 'x' }), mirror(namespace, from({ key: 'constructor' }), 'of-no-key')])
+  for (const name of ['app', 'of-no-key']) {
+    await rig.until(ETCD_MIRRORS, namespace, name, (now) =>
+      expect(JSON.stringify(now?.status)).toContain('has no data key'),
+    )
+  }
   await rig.apply([templates(giving('{{ value }}'))])
   await untilMade('x')
   await rig.apply([templates(giving('changed {{ value }}'))])
@@ -260,12 +267,13 @@ test('of a ClusterEtcdConnection only what it allows, by namespace and prefix, a
   const [web, other] = [await rig.namespace({ team: 'web' }), await rig.namespace({ team: 'db' })]
   await put(web, 'a', 'web')
   const connectionRef = { kind: 'ClusterEtcdConnection', name: `shared-${web}` }
-  const shared = (team: string) => ({
+  const shared = (team: string, spec: object = {}) => ({
     apiVersion,
     kind: 'ClusterEtcdConnection',
     metadata: { name: connectionRef.name },
     spec: {
       endpoints: [etcd.endpoint],
+      ...spec,
       allow: [{ namespaceSelector: { matchLabels: { team } }, prefixes: ['/{namespace}/'] }],
     },
   })
@@ -280,8 +288,10 @@ test('of a ClusterEtcdConnection only what it allows, by namespace and prefix, a
   await untilReady(other, 'False/NotAllowed')
   expect(await rig.get(CONFIG_MAPS, web, 'stolen')).toBeUndefined()
   expect(await rig.get(CONFIG_MAPS, other, 'app')).toBeUndefined()
-  await rig.apply([shared('db')])
+  // Whatever else is wrong with it.
+  await rig.apply([shared('db', { keepaliveTime: '1s' })])
   await untilReady(web, 'False/NotAllowed')
+  await rig.apply([shared('db')])
   await untilReady(other, 'True/Published')
   await api.kubectl(['label', 'namespace', other, '--overwrite', 'team=gone'])
   await untilReady(other, 'False/NotAllowed')

@@ -5,6 +5,7 @@ import { ETCD_CONNECTIONS, ETCD_MIRRORS } from '../../../src/operator/operator-r
 import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts'
 import { type KubeApi, startKubeApi } from '../../support/kube-api.ts'
 import { conditionsOf, OPERATOR_USER, OperatorRig, type OperatorRun } from '../../support/operator-rig.ts'
+import { startSilentServer } from '../../support/scripted-silent-server.ts'
 import { eventually } from '../../support/wait.ts'
 import { Writer } from '../../support/writer.ts'
 
@@ -294,6 +295,27 @@ describe('nobody is kept waiting by another', () => {
     for (const name of [...names, Buffer.from([0xff, 0xfe])])
       await writer.put(Buffer.concat([Buffer.from('names/'), Buffer.from(name)]))
   }
+
+  test('by etcds that take calls and never answer', async () => {
+    await using silent = await startSilentServer()
+    const own = (namespace: string, name: string, spec: object) => ({
+      apiVersion,
+      kind: 'EtcdConnection',
+      metadata: { name, namespace },
+      spec,
+    })
+    const spec = { endpoints: [silent.endpoint], dialTimeout: '10m', operationTimeout: '10m' }
+    const names = Array.from({ length: 20 }, (_, index) => `silent-${index}`)
+    await rig.apply(names.map((name) => own(hostile, name, spec)))
+    await rig.until(ETCD_CONNECTIONS, hostile, 'silent-0', (object) =>
+      expect(conditionsOf(object).Ready).toBe('False/DeadlineExceeded'),
+    )
+    await rig.apply([own(victim, 'later', { endpoints: [etcd.endpoint] })])
+    await rig.until(ETCD_CONNECTIONS, victim, 'later', (object) =>
+      expect(conditionsOf(object).Ready).toBe('True/Connected'),
+    )
+    await api.kubectl(['-n', hostile, 'delete', 'etcdconnections', ...names])
+  })
 
   test('loops, memory, bombs, patterns, huge values and names, too many keys: changes of others arrive meanwhile', async () => {
     await using own = await startEtcd({ version: '3.6' })

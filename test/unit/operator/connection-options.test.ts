@@ -87,6 +87,7 @@ describe('connectionOptions', () => {
     ],
     ['a password in it', {}, { endpoints: ['https://u:hunter2@a'] }, {}, 'InvalidSpec', 'must not hold credentials'],
     ['a duration', {}, { dialTimeout: 'soon' }, {}, 'InvalidSpec', 'spec.dialTimeout: must be 0 or'],
+    ['a timeout', {}, { operationTimeout: '601s' }, {}, 'InvalidSpec', 'spec.operationTimeout: must be at most 10m'],
     ['pings', {}, { keepaliveTime: '1s' }, {}, 'InvalidSpec', 'spec.keepaliveTime: must be 0 or at least 5000ms'],
   ])('a fault of %s tells what to correct and no value', (_name, first, second, secrets, reason, message) => {
     const result = made({ ...first, ...second }, secrets)

@@ -1,12 +1,10 @@
 import { expect, test } from 'vitest'
+import { etcdMirrorSpecSchema } from '../../../src/config/mirror-resource.ts'
 import { mirrorFault } from '../../../src/operator/mirror-faults.ts'
-import { mirrorRequest } from '../../../src/operator/mirror-spec.ts'
 
 function faultOf(spec: object): string | undefined {
   const whole = { connectionRef: { name: 'main' }, prefix: '/a/', target: { etcdKeys: {} }, ...spec }
-  const request = mirrorRequest({ metadata: { name: 'app' }, spec: whole })
-  if (request.kind !== 'mirror') throw new Error('it is no mirror')
-  return mirrorFault(request.config)
+  return mirrorFault(etcdMirrorSpecSchema.parse(whole))
 }
 
 const objects = (fields: object) => ({ target: { objects: { template: 'x', ...fields } } })

@@ -4,6 +4,10 @@ import { mirrorRequest } from '../../../src/operator/mirror-spec.ts'
 const request = (spec: object) =>
   mirrorRequest({ metadata: { name: 'app' }, spec: { connectionRef: { name: 'main' }, prefix: '/a/', ...spec } })
 
+const templateFrom = (name: string) => ({
+  target: { objects: { templateFrom: { configMapKeyRef: { name, key: 'thing' } } } },
+})
+
 test('an EtcdMirror is a mirror as mirror.yaml has it, with the same defaults', () => {
   expect(request({ target: { configMap: { name: 'x' } }, maxStaleness: '5m' })).toMatchObject({
     kind: 'mirror',
@@ -27,17 +31,12 @@ test('files are for sidecars', () => {
 })
 
 test('a template in a ConfigMap is asked for first', () => {
-  const templateFrom = { configMapKeyRef: { name: 'templates', key: 'thing' } }
-  const resource = {
-    metadata: { name: 'app' },
-    spec: { connectionRef: { name: 'main' }, prefix: '/a/', target: { objects: { templateFrom } } },
-  }
-  const asked = mirrorRequest(resource)
+  const asked = request(templateFrom('templates'))
   if (asked.kind !== 'template') throw new Error(asked.kind)
-  expect(asked.from).toEqual(templateFrom)
+  expect(asked.from).toEqual({ configMapKeyRef: { name: 'templates', key: 'thing' } })
   const inline = request({ target: { objects: { template: 'text' } } })
-  expect(asked.withText('text')).toEqual(inline)
-  expect(asked.withText('other')).not.toEqual(inline)
+  expect(inline).toMatchObject({ config: asked.configWith('text') })
+  expect(inline).not.toMatchObject({ config: asked.configWith('other') })
 })
 
 test.each([
@@ -46,6 +45,7 @@ test.each([
   [{ target: {} }, 'spec.target: must hold exactly one of: configMap, secret, etcdKeys, objects, files'],
   [{ target: { etcdKeys: {}, configMap: { name: 'x' } } }, 'spec.target: must hold exactly one of'],
   [{ target: { configMap: { name: 'X' } } }, 'spec.target.configMap.name: must be a DNS subdomain'],
+  [templateFrom('a,b'), 'spec.target.objects.templateFrom.configMapKeyRef.name: must be a DNS subdomain'],
   [{ target: { configMap: { name: 'x', render: [{}] } } }, 'spec.target.configMap.render[0]: must hold exactly one'],
   [{ target: { files: { root: '/etc' } } }, 'spec.target.files: '],
   [{ target: { files: { hooks: [] } } }, 'spec.target.files: '],
@@ -53,7 +53,11 @@ test.each([
   [{ target: { files: { validate: [{ files: ['**'], command: ['true'] }] } } }, 'spec.target.files: '],
   [{ target: { configMap: { name: 'x', validate: [] } } }, 'spec.target.configMap: '],
 ])('%j is refused with its path, whatever the API server let pass', (spec, message) => {
-  expect(request(spec)).toMatchObject({ kind: 'invalid', message: expect.stringContaining(message) })
+  expect(request(spec)).toMatchObject({
+    kind: 'refused',
+    reason: 'InvalidSpec',
+    message: expect.stringContaining(message),
+  })
 })
 
 test('specFaults tells at most five', () => {
