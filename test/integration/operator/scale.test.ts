@@ -37,7 +37,7 @@ beforeAll(async () => {
   writer = await Writer.open(etcd.endpoint, '/many/')
   await each(names, (name) => putAll(name))
   await createConnection(namespace)
-}, 600_000)
+}, 900_000)
 afterAll(async () => {
   writer?.[Symbol.dispose]()
   await rig?.[Symbol.asyncDispose]()
