@@ -1,19 +1,22 @@
 import { defineConfig } from 'vitest/config'
 
+// Tests mostly wait for servers, leases and elections: with three at a time two cores are busy.
+const WORKERS = 3
+
 export default defineConfig({
   test: {
     projects: [
       // No test is timed: the limit only ends what hangs, also on a machine that is busy.
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 60_000 } },
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], maxWorkers: WORKERS, testTimeout: 60_000 } },
       {
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
           globalSetup: 'test/rig/global-setup.ts',
           pool: 'forks',
-          maxWorkers: 2,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          maxWorkers: WORKERS,
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
         },
       },
       {
@@ -22,7 +25,7 @@ export default defineConfig({
           include: ['test/guarantees/**/*.test.ts'],
           globalSetup: 'test/rig/global-setup.ts',
           pool: 'forks',
-          maxWorkers: 2,
+          maxWorkers: WORKERS,
           testTimeout: 900_000,
         },
       },

@@ -33,14 +33,18 @@ export function createMetrics(): MetricsRegistry {
   const registry = new Registry()
   const instruments = new Map(Object.entries(METRICS).map(([name, it]) => [name, instrument(registry, name, it)]))
   registerProcessMetrics(registry)
+  const declared = new Set<string>()
   const callbacks: (() => void)[] = []
   return {
     contentType: registry.contentType,
     metrics: reportTo(instruments),
     declareMirror(name, { sparse = false } = {}) {
+      if (declared.has(name)) return
+      declared.add(name)
       for (const it of instruments.values()) if (!sparse || it.isPlain) it.declareMirror(name)
     },
     forgetMirror(name) {
+      declared.delete(name)
       for (const it of instruments.values()) it.forgetMirror(name)
     },
     beforeRender(callback) {
@@ -79,7 +83,6 @@ function instrument(registry: Registry, name: string, definition: MetricDefiniti
     for (const at of initial ?? []) declare(at)
     return { isPlain, record, declareMirror() {}, forgetMirror() {} }
   }
-  const declared = new Set<string>()
   const series = new SeriesOfMirrors(labels)
   return {
     isPlain,
@@ -88,8 +91,6 @@ function instrument(registry: Registry, name: string, definition: MetricDefiniti
       record(at, value)
     },
     declareMirror(mirror) {
-      if (declared.has(mirror)) return
-      declared.add(mirror)
       for (const more of initial ?? [{}]) {
         const at = { mirror, ...more }
         series.note(at)
@@ -97,7 +98,6 @@ function instrument(registry: Registry, name: string, definition: MetricDefiniti
       }
     },
     forgetMirror(mirror) {
-      declared.delete(mirror)
       for (const at of series.take(mirror)) remove(at)
     },
   }

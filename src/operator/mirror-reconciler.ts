@@ -82,7 +82,7 @@ export class MirrorReconciler {
     const resource = mirrors.get(key)
     const status = runner.status(key)
     if (resource === undefined || status === undefined) return false
-    return statuses.dueMs(wantedStatus(resource, { kind: 'running', status })) === 0
+    return statuses.isDue(wantedStatus(resource, { kind: 'running', status }))
   }
 
   /** undefined = its connection or its template was not looked at yet: that will call again. */

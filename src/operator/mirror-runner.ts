@@ -82,7 +82,7 @@ export class MirrorRunner {
     const before = this.#running.get(key)
     if (before && isSame(before.wanted, wanted)) return
     await this.#end(key)
-    const client = await wanted.connection.lease()
+    const client = await this.#lease(key, wanted)
     const mirror = this.#mirrorOf(key, wanted, client)
     this.#options.metrics.declareMirror(key, { sparse: true })
     this.#running.set(key, { wanted, client, mirror, resync: undefined })
@@ -91,8 +91,8 @@ export class MirrorRunner {
 
   /** Resolves when the mirror has let its target go. What stands there stays. */
   async stop(key: string): Promise<void> {
+    if (!this.#running.has(key)) return
     await this.#end(key)
-    // Also of one that was to run another way, and could not.
     this.#options.metrics.forgetMirror(key)
   }
 
@@ -105,6 +105,16 @@ export class MirrorRunner {
   async close(): Promise<void> {
     await this.halt()
     await Promise.all([...this.#running.keys()].map((key) => this.stop(key)))
+  }
+
+  /** A mirror that cannot run the way it is to runs no more. */
+  async #lease(key: string, { connection }: WantedMirror): Promise<EtcdClient> {
+    try {
+      return await connection.lease()
+    } catch (error) {
+      this.#options.metrics.forgetMirror(key)
+      throw error
+    }
   }
 
   async #end(key: string): Promise<void> {

@@ -57,20 +57,14 @@ export class StatusWriter<Status extends AnyStatus> {
     this.#writtenMs.delete(key)
   }
 
-  /** After how many milliseconds something is to be written, 0 = now; undefined = all is told. Cheap. */
-  dueMs(wanted: WantedStatus<Status>): number | undefined {
-    const { object, facts, urgent = {} } = wanted
-    const [before, known] = [statusOf(object), conditionsIn(object)]
-    const conditions = this.#conditionsOf(wanted)
-    if (!sameConditions(known, conditions) || differs(before, urgent)) return 0
-    if (!differs(before, facts) && sameMessages(known, conditions)) return undefined
-    const writtenMs = this.#writtenMs.get(keyOf(object)) ?? Number.NEGATIVE_INFINITY
-    return Math.max(0, writtenMs + FACTS_MS - this.#options.clock.monotonic())
+  /** Whether something is to be written now. Cheap. */
+  isDue(wanted: WantedStatus<Status>): boolean {
+    return this.#dueMs(wanted) === 0
   }
 
-  /** Writes what is due, and resolves with `dueMs` of what is left. Rejects with `KubeError`. */
+  /** Writes what is due. Resolves with after how many milliseconds something is left to write; undefined = all is told. Rejects with `KubeError`. */
   async write({ signal, ...wanted }: StatusWrite<Status>): Promise<number | undefined> {
-    const dueMs = this.dueMs(wanted)
+    const dueMs = this.#dueMs(wanted)
     if (dueMs !== 0) return dueMs
     const { client, clock, events, onWritten } = this.#options
     const { object, facts, passing, urgent, resource } = wanted
@@ -83,6 +77,17 @@ export class StatusWriter<Status extends AnyStatus> {
     onWritten(written)
     await events.transitions({ resource, object, before: conditionsIn(object), after: conditions, signal })
     return undefined
+  }
+
+  /** After how many milliseconds something is to be written, 0 = now; undefined = all is told. */
+  #dueMs(wanted: WantedStatus<Status>): number | undefined {
+    const { object, facts, urgent = {} } = wanted
+    const [before, known] = [statusOf(object), conditionsIn(object)]
+    const conditions = this.#conditionsOf(wanted)
+    if (!sameConditions(known, conditions) || differs(before, urgent)) return 0
+    if (!differs(before, facts) && sameMessages(known, conditions)) return undefined
+    const writtenMs = this.#writtenMs.get(keyOf(object)) ?? Number.NEGATIVE_INFINITY
+    return Math.max(0, writtenMs + FACTS_MS - this.#options.clock.monotonic())
   }
 
   #conditionsOf({ object, findings }: WantedStatus<Status>): readonly Condition[] {

@@ -181,6 +181,8 @@ export class KubeApi implements AsyncDisposable {
         } finally {
           await client.close()
         }
+        // Before that it refuses users what they may do.
+        await this.kubectl(['get', '--raw', '/readyz'])
       },
       { timeoutMs: 90_000, intervalMs: 200 },
     )

@@ -106,17 +106,14 @@ test('a leader whose writes get no answer keeps the Lease, and without it begins
   await using proxy = await startKubeProxy(api)
   const crowded = await rig.namespace()
   const names = Array.from({ length: 20 }, (_, index) => `app-${index}`)
-  const apiVersion = 'etcdmirror.dev/v1alpha1'
+  const mirror = (name: string) => ({
+    apiVersion: 'etcdmirror.dev/v1alpha1',
+    kind: 'EtcdMirror',
+    metadata: { name, namespace: crowded },
+    spec: { connectionRef: { name: 'main' }, prefix: '/crowded/', target: { configMap: { name } } },
+  })
   await etcd.etcdctl(['put', '/crowded/key', 'first'])
-  await rig.apply([
-    connectionIn(crowded),
-    ...names.map((name) => ({
-      apiVersion,
-      kind: 'EtcdMirror',
-      metadata: { name, namespace: crowded },
-      spec: { connectionRef: { name: 'main' }, prefix: '/crowded/', target: { configMap: { name } } },
-    })),
-  ])
+  await rig.apply([connectionIn(crowded), ...names.map(mirror)])
   const untilAllHold = async (value: string) => {
     for (const name of names) {
       await rig.until(CONFIG_MAPS, crowded, name, (object) => expect(object?.data).toEqual({ key: value }))
@@ -140,6 +137,10 @@ test('a leader whose writes get no answer keeps the Lease, and without it begins
   await eventually(async () => expect(await renewed()).not.toBe(before), patient)
   expect(webhook.givenUp).toBe(0)
 
+  // What is to be said of one more mirror waits, too.
+  await rig.apply([mirror('late')])
+  const workers = 'controller_runtime_active_workers{controller="etcdmirror"}'
+  await eventually(async () => expect(await leader.metric(workers)).toBeGreaterThan(0), patient)
   const isLease = (pathname: string) => pathname.includes('/leases')
   const writes = () => proxy.writes.filter((pathname) => !isLease(pathname))
   proxy.refuses = isLease
