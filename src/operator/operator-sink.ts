@@ -15,6 +15,7 @@ import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import type { Metrics } from '../util/metrics.ts'
 import { labelLogger, labelMetrics } from './mirror-label.ts'
+import { mirrorStays } from './mirror-stays.ts'
 import type { SharedWatches } from './shared-watches.ts'
 
 /** What a sink of the operator is made for. */
@@ -54,6 +55,7 @@ export function operatorSink({ config, namespace, owner }: SinkRequest, context:
     configHash,
     namespace,
     owner,
+    ownerStays: (signal) => mirrorStays(client, namespace, owner, signal),
     hold,
     rendering: { renderPool, tenant: namespace },
     follow: (query, observer, signal) => watches.follow(query, name, observer, signal),

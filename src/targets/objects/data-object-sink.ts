@@ -155,7 +155,7 @@ export class DataObjectSink implements Sink {
   }
 
   #openedOf(client: KubeClient, ref: ObjectRef, live: KubeObject | 'absent'): Opened {
-    const { mirrorName, clock, metrics, logger } = this.#options
+    const { mirrorName, ownerStays, clock, metrics, logger } = this.#options
     const stored = live === 'absent' ? undefined : storedStateOf(live)
     const { hold } = this.#session
     const assertWritable = (found: KubeObject) => this.#assertWritable(found)
@@ -163,7 +163,7 @@ export class DataObjectSink implements Sink {
     return {
       client,
       ref,
-      writer: new ObjectWriter({ client, mirror: mirrorName, hold, clock, metrics, assertWritable }),
+      writer: new ObjectWriter({ client, mirror: mirrorName, hold, ownerStays, clock, metrics, assertWritable }),
       drift: new DriftWatch({
         client,
         watched: [

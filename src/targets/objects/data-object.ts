@@ -2,7 +2,7 @@ import type { KubeObject, OwnerReference } from '../../kube/kube-object.ts'
 import { CONFIG_MAPS, type KubeResource, SECRETS } from '../../kube/kube-resource.ts'
 import type { Difference } from '../../mirror/sink.ts'
 import { bytesOf, configMapFields, secretFields } from './data-fields.ts'
-import { ANNOTATIONS, fieldManagerOf, ownerReferences, ownLabels } from './object-identity.ts'
+import { ANNOTATIONS, fieldManagerOf, isOwnedBy, ownerReferences, ownLabels } from './object-identity.ts'
 import { ANNOTATIONS_LIMIT_BYTES, annotationsBytes } from './object-size.ts'
 import type { DataObjectOptions, SecretTargetOptions } from './options.ts'
 import { contentHash, type StoredState, storedStateText } from './stored-state.ts'
@@ -96,14 +96,15 @@ export class DataObject {
     return { ...annotations, [ANNOTATIONS.position]: storedStateText({ ...state, rest: undefined }) }
   }
 
-  #hasMetadata({ metadata }: KubeObject): boolean {
+  #hasMetadata(live: KubeObject): boolean {
+    const { metadata } = live
     const { target, mirror } = this.#parts
     const { labels, annotations } = target.options
     const holds = (all: Readonly<Record<string, string>> | undefined, wanted: Readonly<Record<string, string>>) =>
       Object.entries(wanted).every(([key, value]) => all?.[key] === value)
     // Somebody may have orphaned it. Owners that others have added are theirs.
     const { ownerReferences: owners = [] } = this.#ownerReferences()
-    const isOwned = owners.every(({ uid }) => metadata.ownerReferences?.some((each) => each.uid === uid))
+    const isOwned = owners.every((owner) => isOwnedBy(live, owner))
     return (
       isOwned && holds(metadata.labels, { ...labels, ...ownLabels(mirror) }) && holds(metadata.annotations, annotations)
     )

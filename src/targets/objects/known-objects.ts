@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { isKnownVersion, type KubeObject, versionOf } from '../../kube/kube-object.ts'
+import { isKnownVersion, type KubeObject, type OwnerReference, versionOf } from '../../kube/kube-object.ts'
 import type { KubeResource } from '../../kube/kube-resource.ts'
 import type { Totals } from '../../mirror/sink.ts'
 import { fingerprintOf, hasRightOwner, type ObjectMarks, ownMarks } from './object-fingerprint.ts'
-import { ANNOTATIONS } from './object-identity.ts'
+import { ANNOTATIONS, isOwnedBy } from './object-identity.ts'
 import type { ObjectProjection } from './object-projection.ts'
 import { isBehind } from './stored-state.ts'
 
@@ -40,6 +40,8 @@ const SEAL_BYTES = 6
 export class KnownObjects {
   readonly #projection: ObjectProjection
   readonly #options: KnownObjectsOptions
+  /** One for all objects. */
+  readonly #owners: readonly OwnerReference[]
   readonly #objects = new Map<string, KnownObject>()
   readonly #bySource = new Map<string, Set<string>>()
   /** Objects that are being written: what the watch shows of them is looked at afterwards. */
@@ -51,6 +53,8 @@ export class KnownObjects {
   constructor(options: KnownObjectsOptions) {
     this.#options = options
     this.#projection = options.projection
+    const { owner } = options.marks
+    this.#owners = owner === undefined ? [] : [owner]
   }
 
   /** Sources that have objects, and the bytes of their values. */
@@ -200,7 +204,7 @@ export class KnownObjects {
     const fingerprint = fingerprintOf(live, this.#options.marks)
     const size = this.#projection.sizeOf(live)
     const seal = sealOf(live, fingerprint)
-    this.#insert(id, { resource, source, size, live: slim(live), hash, fingerprint, seal, isSound })
+    this.#insert(id, { resource, source, size, live: this.#slim(live), hash, fingerprint, seal, isSound })
   }
 
   #insert(id: string, known: KnownObject): void {
@@ -210,6 +214,12 @@ export class KnownObjects {
     this.#bytes += known.size
     if (!known.isSound) this.#unsound += 1
     if (liveOf(known) === 'absent') this.#gone += 1
+  }
+
+  #slim(live: KubeObject): KubeObject {
+    const metadata = { ...versionOf(live).metadata, ...ownMarks(live.metadata) }
+    const isOwned = this.#owners.some((owner) => isOwnedBy(live, owner))
+    return { metadata: isOwned ? { ...metadata, ownerReferences: this.#owners } : metadata }
   }
 
   #remove(id: string): void {
@@ -232,10 +242,6 @@ function idOf({ group, kind }: KubeResource, name: string): string {
 /** Whether it stands there, for a write. */
 export function liveOf(known: KnownObject | undefined): KubeObject | 'absent' {
   return known?.live.metadata.resourceVersion === undefined ? 'absent' : known.live
-}
-
-function slim(object: KubeObject): KubeObject {
-  return { metadata: { ...versionOf(object).metadata, ...ownMarks(object.metadata) } }
 }
 
 function hashOf({ metadata }: KubeObject): string {

@@ -214,9 +214,10 @@ export class ManyObjectsSink implements Sink {
     readonly onDrift: () => void
   }): Opened {
     const { client, namespace, known, index, refused, watched, onDrift } = parts
-    const { mirrorName: mirror, clock, metrics, logger, deletionPolicy, target } = this.#options
+    const { mirrorName: mirror, ownerStays, clock, metrics, logger, deletionPolicy, target } = this.#options
     const assertWritable = (live: KubeObject) => this.#assertWritable(live)
-    const writer = new ObjectWriter({ client, mirror, hold: this.#session.hold, clock, metrics, assertWritable })
+    const { hold } = this.#session
+    const writer = new ObjectWriter({ client, mirror, hold, ownerStays, clock, metrics, assertWritable })
     const toSinkError = (error: unknown) => {
       const fault = toTargetError(error, target)
       return fault instanceof SinkError ? fault : undefined

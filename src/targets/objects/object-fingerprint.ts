@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { KubeObject, ObjectMeta, OwnerReference } from '../../kube/kube-object.ts'
-import { ANNOTATIONS, fieldManagerOf, LABELS } from './object-identity.ts'
+import { ANNOTATIONS, fieldManagerOf, isOwnedBy, LABELS } from './object-identity.ts'
 
 /** What every object of a mirror carries beside what its template says. */
 export interface ObjectMarks {
@@ -19,10 +19,8 @@ export function fingerprintOf(live: KubeObject, marks: ObjectMarks): string {
 }
 
 /** Whether the object goes with the mirror as `deletionPolicy` wants it. */
-export function hasRightOwner({ metadata }: KubeObject, { owner, deletionPolicy }: ObjectMarks): boolean {
-  if (owner === undefined) return true
-  const isOwned = metadata.ownerReferences?.some(({ uid }) => uid === owner.uid) === true
-  return isOwned === (deletionPolicy === 'Delete')
+export function hasRightOwner(live: KubeObject, { owner, deletionPolicy }: ObjectMarks): boolean {
+  return owner === undefined || isOwnedBy(live, owner) === (deletionPolicy === 'Delete')
 }
 
 /** Of all that marks an object, what is read again: it is kept in memory. */

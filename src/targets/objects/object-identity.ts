@@ -47,6 +47,11 @@ export function assertOwn(
   })
 }
 
+/** Whether the object goes with this owner, whatever else it goes with. */
+export function isOwnedBy({ metadata }: KubeObject, { uid }: OwnerReference): boolean {
+  return metadata.ownerReferences?.some((each) => each.uid === uid) === true
+}
+
 /** With `deletionPolicy: Delete` the objects go with their owner, if the mirror has one. */
 export function ownerReferences(
   owner: OwnerReference | undefined,

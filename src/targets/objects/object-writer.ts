@@ -6,15 +6,19 @@ import { SinkError } from '../../mirror/sink-error.ts'
 import type { Clock } from '../../util/clock.ts'
 import type { Metrics } from '../../util/metrics.ts'
 import { ConflictPolicy } from './conflict-policy.ts'
-import { fieldManagerOf } from './object-identity.ts'
+import { fieldManagerOf, isOwnedBy } from './object-identity.ts'
 
 const MAX_TRIES = 5
+/** So long it counts for objects that are made anew that their owner is to stay: many at once are not asked for one by one. */
+const STAYS_MS = 1000
 
 export interface ObjectWriterOptions {
   readonly client: KubeClient
   readonly mirror: string
   /** undefined = nobody else can write. */
   readonly hold: Hold | undefined
+  /** Whether what owns the objects is to stay; undefined = it is. */
+  readonly ownerStays: ((signal: AbortSignal) => Promise<boolean>) | undefined
   readonly clock: Clock
   readonly metrics: Metrics
   /** Throws `SinkError` when what stands there must not be written over. */
@@ -25,6 +29,7 @@ export interface ObjectWriterOptions {
 export class ObjectWriter {
   readonly #options: ObjectWriterOptions
   readonly #conflicts: ConflictPolicy
+  #stayedMs = Number.NEGATIVE_INFINITY
 
   constructor(options: ObjectWriterOptions) {
     this.#options = options
@@ -45,6 +50,7 @@ export class ObjectWriter {
     for (let attempt = 1; ; attempt++) {
       expected ??= (await this.#options.client.get(ref, signal)) ?? 'absent'
       if (expected !== 'absent') this.#options.assertWritable(expected)
+      await this.#assertOwnable(ref, object, expected, signal)
       try {
         return await this.#apply(ref, object, expected, signal)
       } catch (error) {
@@ -55,6 +61,28 @@ export class ObjectWriter {
         expected = undefined
       }
     }
+  }
+
+  /**
+   * The garbage collector takes the owner from what is to outlive it, before that is gone, and deletes what has an owner that
+   * is: an owner that the object lacks is written only while it is to stay. Asked after the object was read.
+   */
+  async #assertOwnable(
+    ref: ObjectRef,
+    { metadata: { ownerReferences: owners = [] } }: KubeObject,
+    expected: KubeObject | 'absent',
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { ownerStays, clock } = this.#options
+    const isAbsent = expected === 'absent'
+    if (ownerStays === undefined || owners.every((owner) => !isAbsent && isOwnedBy(expected, owner))) return
+    const nowMs = clock.monotonic()
+    if (isAbsent && nowMs - this.#stayedMs < STAYS_MS) return
+    if (!(await ownerStays(signal))) {
+      const name = nameOf(ref)
+      throw new SinkError('TargetNotWritable', name, `Cannot write ${name}: what it belongs to is being deleted`)
+    }
+    this.#stayedMs = nowMs
   }
 
   /** Resolves when it is gone; what stands there is read again when it has changed meanwhile. */

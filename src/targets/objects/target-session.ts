@@ -23,6 +23,8 @@ export interface ObjectSinkOptions {
   readonly namespace?: string | undefined
   /** What the objects go with; default: nothing. */
   readonly owner?: OwnerReference | undefined
+  /** Whether the owner is there and is to stay. Default: it is. */
+  readonly ownerStays?: ((signal: AbortSignal) => Promise<boolean>) | undefined
   /** What says whether it may write. Default: a Lease of its own, so that of many processes one does. */
   readonly hold?: Hold | undefined
   /** Where documents are rendered. Default: here. */

@@ -1,8 +1,16 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import type { KubeObject } from '../../../src/kube/kube-object.ts'
 import { CONFIG_MAPS, SECRETS } from '../../../src/kube/kube-resource.ts'
+import { mirrorRequest } from '../../../src/operator/mirror-spec.ts'
 import { CLUSTER_ETCD_CONNECTIONS, ETCD_CONNECTIONS, ETCD_MIRRORS } from '../../../src/operator/operator-resources.ts'
+import { operatorSink } from '../../../src/operator/operator-sink.ts'
+import { SharedWatches } from '../../../src/operator/shared-watches.ts'
 import { ETCD_KEYS } from '../../../src/targets/objects/etcd-key-projection.ts'
+import { RenderPool } from '../../../src/targets/render/render-pool.ts'
+import { systemClock } from '../../../src/util/clock.ts'
+import { silentLogger } from '../../../src/util/logger.ts'
+import { noMetrics } from '../../../src/util/metrics.ts'
 import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts'
 import { type KubeApi, startKubeApi } from '../../support/kube-api.ts'
 import { conditionsOf, OPERATOR_USER, OperatorRig, type OperatorRun } from '../../support/operator-rig.ts'
@@ -11,6 +19,7 @@ import { eventually } from '../../support/wait.ts'
 import { manyNames, Writer } from '../../support/writer.ts'
 
 const apiVersion = 'etcdmirror.dev/v1alpha1'
+const never = new AbortController().signal
 
 let api: KubeApi
 let etcd: EtcdServer
@@ -355,6 +364,54 @@ test('an object that was orphaned, or given to somebody else, belongs to its mir
   await setOwners([{ apiVersion: 'v1', kind: 'ConfigMap', name: 'other', uid: 'of-another' }])
   await untilOwned([after?.metadata.uid, 'of-another'])
 })
+
+test.each([
+  ['ConfigMap', { configMap: { name: 'app' } }, CONFIG_MAPS, 'app'],
+  ['EtcdKey', { etcdKeys: {} }, ETCD_KEYS, 'app.a'],
+])(
+  'a mirror whose deletion is not known yet gives no orphaned %s its owner back',
+  async (_, target, resource, name) => {
+    const namespace = await rig.namespace()
+    // The operator does not run it, without its connection: here it is the sink alone, which nobody tells of the deletion.
+    await rig.apply([mirror(namespace, { target })])
+    const { metadata, ...rest } = (await rig.get(ETCD_MIRRORS, namespace, 'app')) as KubeObject
+    const request = mirrorRequest({ ...rest, metadata })
+    if (request.kind !== 'mirror') throw new Error(`Wanted a mirror, got ${JSON.stringify(request)}`)
+    const owner = { apiVersion, kind: 'EtcdMirror', name: 'app', uid: metadata.uid ?? '' }
+    const common = { client: rig.admin, clock: systemClock, logger: silentLogger, metrics: noMetrics }
+    const watches = new SharedWatches({ ...common, namespaces: [namespace] })
+    const context = { ...common, watches, hold: { isHeld: true }, renderPool: new RenderPool(common), allowKinds: [] }
+    const sink = operatorSink({ config: request.config, namespace, owner }, context)
+    let isDrifted = false
+    const onDrift = () => {
+      isDrifted = true
+    }
+    const at = (revision: number) => {
+      return { epoch: 0, clusterId: 1n, revision, raftTerm: 1, keyCount: 1, anchor: undefined }
+    }
+    const entry = { key: Buffer.from(`/${namespace}/a`), value: Buffer.from('1'), createRevision: 2, modRevision: 2 }
+    const restore = async (revision: number) => {
+      const pages = (async function* () {
+        yield [{ ...entry, version: 1, lease: 0n }]
+      })()
+      await sink.restore({ pages, finish: async () => ({ changes: [], position: at(revision) }) }, { signal: never })
+    }
+    const owners = async () => (await rig.get(resource, namespace, name))?.metadata.ownerReferences
+    await sink.open({ signal: never, onDrift })
+    await restore(5)
+    expect(await owners()).toMatchObject([{ uid: owner.uid }])
+    // What the garbage collector does then, but that it ends the deletion as well.
+    await api.kubectl(['-n', namespace, 'delete', 'etcdmirror', 'app', '--cascade=orphan', '--wait=false'])
+    const patch = JSON.stringify([{ op: 'remove', path: '/metadata/ownerReferences' }])
+    await api.kubectl(['-n', namespace, 'patch', resource.plural, name, '--type=json', '-p', patch])
+    await eventually(() => expect(isDrifted || sink.fault?.()?.message).toBeTruthy())
+    await expect(restore(6)).rejects.toThrow('what it belongs to is being deleted')
+    await sink.advance(at(7), { signal: never })
+    await sink.close()
+    await watches.close()
+    expect(await owners()).toBeUndefined()
+  },
+)
 
 test('a connection that asks for it has etcd compacted once a period, by the revision of one period ago', async () => {
   await using own = await startEtcd({ version: '3.6' })

@@ -6,6 +6,7 @@ import { startEtcd } from '../../support/etcd-server.ts'
 import { startKubeApi } from '../../support/kube-api.ts'
 import { KubeControllerManager } from '../../support/kube-controller-manager.ts'
 import { conditionsOf, OPERATOR_USER, OperatorRig } from '../../support/operator-rig.ts'
+import { eventually } from '../../support/wait.ts'
 
 const apiVersion = 'etcdmirror.dev/v1alpha1'
 const TEMPLATE = 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: {{ name }} }'
@@ -13,7 +14,7 @@ const MANY = ['keys', 'keys-retained', 'objects', 'objects-retained']
 /** Who sets an owner reference needs rights for the owner then; distributions have it on. */
 const OWNERS = '--enable-admission-plugins=OwnerReferencesPermissionEnforcement'
 
-test('without rights for Secrets ConfigMaps work; deleted mirrors take along what they do not retain', async () => {
+test('without rights for Secrets ConfigMaps work; deleted mirrors take along what they neither retain nor orphan', async () => {
   await using etcd = await startEtcd({ version: '3.6' })
   await using api = await startKubeApi({ users: [OPERATOR_USER], minor: '1.37', flags: [OWNERS] })
   await using _manager = await KubeControllerManager.start(api)
@@ -42,7 +43,14 @@ test('without rights for Secrets ConfigMaps work; deleted mirrors take along wha
     mirror('objects-retained', { objects: { template: TEMPLATE, deletionPolicy: 'Retain' } }),
     mirror('files', { files: {} }),
   ])
-  await rig.operator(['--leader-election', 'false', '--namespaces', namespace, '--allow-kinds', 'v1/ConfigMap'])
+  const operator = await rig.operator([
+    '--leader-election',
+    'false',
+    '--namespaces',
+    namespace,
+    '--allow-kinds',
+    'v1/ConfigMap',
+  ])
   await untilReady('deleted', 'True/Published')
   await untilReady('retained', 'True/Published')
   await untilReady('shared', 'True/Published')
@@ -62,4 +70,19 @@ test('without rights for Secrets ConfigMaps work; deleted mirrors take along wha
   expect((await rig.get(CONFIG_MAPS, namespace, 'shared'))?.data).toEqual({ theirs: '1', key: 'value' })
   expect((await rig.get(ETCD_KEYS, namespace, 'keys-retained.key'))?.spec).toMatchObject({ value: 'value' })
   expect(await rig.get(CONFIG_MAPS, namespace, 'objects-retained.key')).toBeDefined()
+  const orphans = ['o-1', 'o-2', 'o-3', 'o-4', 'o-5', 'o-6']
+  await rig.apply([...orphans.map((name) => mirror(name, { configMap: { name } })), mirror('o-keys', { etcdKeys: {} })])
+  for (const name of [...orphans, 'o-keys']) await untilReady(name, 'True/Published')
+  await api.kubectl(['-n', namespace, 'delete', 'etcdmirrors', '--all', '--cascade=orphan'])
+  for (const name of [...orphans, 'o-keys']) {
+    const series = `etcd_mirror_ready{mirror="${namespace}/${name}"}`
+    await eventually(async () => expect(await operator.metric(series)).toBeUndefined())
+  }
+  // Nobody will write them again, and what has no owner is not deleted.
+  const copies = await Promise.all([
+    rig.get(ETCD_KEYS, namespace, 'o-keys.key'),
+    rig.get(CONFIG_MAPS, namespace, 'etcd-mirror-o-keys'),
+    ...orphans.map((name) => rig.get(CONFIG_MAPS, namespace, name)),
+  ])
+  expect(copies.map((copy) => copy && (copy.metadata.ownerReferences ?? []))).toEqual(copies.map(() => []))
 })

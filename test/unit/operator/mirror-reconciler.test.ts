@@ -123,7 +123,9 @@ test('what is not granted is refused, whatever becomes of its template: that is 
 })
 
 test('what is not told yet of files for sidecars is told when it is due', async () => {
-  const rig = rigOf(unanswered)
+  const rig = rigOf(async function* () {
+    yield { items: [] }
+  })
   rig.write({ files: {} })
   expect(await rig.reconcile()).toBe(1000)
   expect(rig.told).toEqual(['Rendered'])
