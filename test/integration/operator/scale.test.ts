@@ -125,6 +125,7 @@ test(
       () => ({ connectionRef: { kind: 'ClusterEtcdConnection', name: 'none' } }),
       () => ({ verifyEvery: '1ms' }),
       (name) => ({ target: { configMap: { name, labels: { team: 'no label' } } } }),
+      () => ({ target: { objects: { template: '{}' } } }),
       () => ({ target: { objects: { template: '{{ none' } } }),
       () => ({
         keys: { include: ['a'.repeat(1000), 'b'.repeat(1000), 'c'.repeat(1000), 'd'.repeat(1000), 'e'.repeat(97)] },
