@@ -1,13 +1,13 @@
 import { defineConfig } from 'vitest/config'
 
-// Tests mostly wait for servers, leases and elections: with three at a time two cores are busy.
+// Those of servers mostly wait for leases and elections: with three at a time two cores are busy.
 const WORKERS = 3
 
 export default defineConfig({
   test: {
     projects: [
       // No test is timed: the limit only ends what hangs, also on a machine that is busy.
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], maxWorkers: WORKERS, testTimeout: 60_000 } },
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 240_000, hookTimeout: 240_000 } },
       {
         test: {
           name: 'integration',
@@ -15,8 +15,8 @@ export default defineConfig({
           globalSetup: 'test/rig/global-setup.ts',
           pool: 'forks',
           maxWorkers: WORKERS,
-          testTimeout: 240_000,
-          hookTimeout: 240_000,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
         },
       },
       {

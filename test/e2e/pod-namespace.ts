@@ -146,7 +146,7 @@ export class PodNamespace {
     const path = `/data/kubelet/pods/${uid}/volumes/kubernetes.io~empty-dir/${volume}`
     // Files that go while they are counted are no failure.
     const { stdout } = await this.#machine.run(['du', '--summarize', '--block-size=1', path])
-    return Number.parseInt(stdout, 10)
+    return Number.parseInt(stdout, 10) || 0
   }
 
   async usage(pod: string): Promise<ContainerUsage> {

@@ -137,7 +137,7 @@ export class KubeApi implements AsyncDisposable {
   async define(definitions: readonly object[] = []): Promise<void> {
     await this.kubectl(['apply', '-f', CRDS])
     if (definitions.length > 0) await this.apply(definitions)
-    await this.kubectl(['wait', '--for=condition=Established', '--timeout=60s', 'crd', '--all'])
+    await this.kubectl(['wait', '--for=condition=Established', '--timeout=180s', 'crd', '--all'])
   }
 
   /** Freezes the process (SIGSTOP). */
@@ -184,7 +184,7 @@ export class KubeApi implements AsyncDisposable {
         // Before that it refuses users what they may do.
         await this.kubectl(['get', '--raw', '/readyz'])
       },
-      { timeoutMs: 90_000, intervalMs: 200 },
+      { timeoutMs: 200_000, intervalMs: 200 },
     )
   }
 

@@ -58,7 +58,7 @@ export class MirrorProcess implements AsyncDisposable {
   }
 
   /** Resolves with the first log line, past or future, that fits; rejects when the process ends without it. */
-  async waitForLog(fits: (line: LogLine) => boolean, { timeoutMs = 50_000 } = {}): Promise<LogLine> {
+  async waitForLog(fits: (line: LogLine) => boolean, { timeoutMs = 150_000 } = {}): Promise<LogLine> {
     const found = await eventually(
       () => {
         const line = this.#logs.find(fits)

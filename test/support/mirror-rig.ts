@@ -146,7 +146,7 @@ export class MirrorRig implements AsyncDisposable {
   }
 
   /** Resolves once the mirror says that its copy is complete up to the writer's last revision. */
-  async settled({ timeoutMs = 50_000 } = {}): Promise<MirrorDocument> {
+  async settled({ timeoutMs = 150_000 } = {}): Promise<MirrorDocument> {
     return await eventually(
       async () => {
         const status = await this.status()

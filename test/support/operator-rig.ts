@@ -134,7 +134,7 @@ export class OperatorRig implements AsyncDisposable {
         check(object)
         return object
       },
-      { timeoutMs: 90_000, intervalMs: 100 },
+      { timeoutMs: 150_000, intervalMs: 100 },
     )
   }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface EventuallyOptions {
-  /** Default 50,000: less than a test may take, for the sake of a good message. */
+  /** Default 150,000: less than a test may take, for the sake of a good message. */
   readonly timeoutMs?: number
   /** Default 25. */
   readonly intervalMs?: number
@@ -10,7 +10,7 @@ export interface EventuallyOptions {
 /** Calls `check` until it no longer throws and resolves with its result; after the timeout rejects with its last error. */
 export async function eventually<T>(
   check: () => T | Promise<T>,
-  { timeoutMs = 50_000, intervalMs = 25 }: EventuallyOptions = {},
+  { timeoutMs = 150_000, intervalMs = 25 }: EventuallyOptions = {},
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs
   for (;;) {

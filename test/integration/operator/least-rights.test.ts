@@ -227,7 +227,7 @@ test('the documented rights are enough, and each of them is needed: who lacks on
   const unnoticed = await Promise.all(running.map(async (each) => ((await isTold(each)) ? [] : [each.lack])))
   expect(unnoticed.flat()).toEqual([])
   expect(running[0]?.lines.filter((line) => /cannot (\w+ resource|write an event)/.test(line))).toEqual([])
-}, 300_000)
+}, 900_000)
 
 async function isTold(operator: RunningOperator): Promise<boolean> {
   const { lack } = operator

@@ -368,7 +368,8 @@ test('a connection that asks for it has etcd compacted once a period, by the rev
       await expect(own.etcdctl(['get', 'x', '--rev=2'])).rejects.toThrow('required revision has been compacted'),
     { timeoutMs: 60_000 },
   )
-  expect(await operator.metric('etcd_mirror_compactions_total{result="success"}')).toBeGreaterThan(0)
+  const compactions = () => operator.metric('etcd_mirror_compactions_total{result="success"}')
+  await eventually(async () => expect(await compactions()).toBeGreaterThan(0))
 })
 
 test('a mirror of files is rendered for sidecars, with only what was set', async () => {

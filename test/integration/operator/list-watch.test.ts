@@ -103,8 +103,23 @@ test('while its status cannot be written, a resync that an annotation asks for i
   const resyncs = () => operator.metric(`etcd_mirror_resync_total{mirror="${key}",reason="request"}`)
   await untilReady('stays')
   await rig.grant({ without: ['etcdmirrors/status'] })
-  const canWrite = ['auth', 'can-i', 'update', 'etcdmirrors/status', '-n', namespace, `--as=${OPERATOR_USER}`]
-  await eventually(async () => await expect(api.kubectl(canWrite)).rejects.toThrow('can-i'), patiently)
+  const review = {
+    apiVersion: 'authorization.k8s.io/v1',
+    kind: 'SubjectAccessReview',
+    spec: {
+      user: OPERATOR_USER,
+      resourceAttributes: {
+        namespace,
+        verb: 'update',
+        group: 'etcdmirror.dev',
+        resource: 'etcdmirrors',
+        subresource: 'status',
+      },
+    },
+  }
+  const mayWrite = () =>
+    api.kubectl(['create', '-f', '-', '-o', 'jsonpath={.status.allowed}'], { input: JSON.stringify(review) })
+  await eventually(async () => expect(await mayWrite()).toBe('false'), patiently)
   const told = operator.process.logs.length
   await api.kubectl(['-n', namespace, 'annotate', 'etcdmirror', 'stays', 'etcdmirror.dev/resync=now'])
   await eventually(() => {

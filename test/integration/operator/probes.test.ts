@@ -63,4 +63,4 @@ test('probes of the operator say whether it has its rights and reaches the API s
   await expectAlive()
   api.resume()
   for (const operator of [elected, standby]) await until(operator, 'readyz', OK)
-}, 400_000)
+}, 900_000)

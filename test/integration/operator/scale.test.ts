@@ -37,7 +37,7 @@ beforeAll(async () => {
   writer = await Writer.open(etcd.endpoint, '/many/')
   await each(names, (name) => putAll(name))
   await createConnection(namespace)
-}, 600_000)
+}, 900_000)
 afterAll(async () => {
   writer?.[Symbol.dispose]()
   await rig?.[Symbol.asyncDispose]()
@@ -125,7 +125,7 @@ test(
       () => ({ connectionRef: { kind: 'ClusterEtcdConnection', name: 'none' } }),
       () => ({ verifyEvery: '1ms' }),
       (name) => ({ target: { configMap: { name, labels: { team: 'no label' } } } }),
-      () => ({ target: { objects: { template: '{}' } } }),
+      () => ({ target: { objects: { template: 'kind: Pod' } } }),
       () => ({ target: { objects: { template: '{{ none' } } }),
       () => ({
         keys: { include: ['a'.repeat(1000), 'b'.repeat(1000), 'c'.repeat(1000), 'd'.repeat(1000), 'e'.repeat(97)] },

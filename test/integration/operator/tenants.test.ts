@@ -342,5 +342,5 @@ describe('nobody is kept waiting by another', () => {
     await untilBoth('last')
     expect(await operator.leads()).toBe(true)
     expect(operator.process.logs.filter(({ msg }) => String(msg).startsWith('lost the leadership'))).toEqual([])
-  }, 300_000)
+  }, 900_000)
 })
