@@ -1,4 +1,5 @@
 import type { EtcdClient } from '../etcd/etcd-client.ts'
+import type { CallOptions } from '../etcd/rpc.ts'
 import type { Clock } from '../util/clock.ts'
 import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
 import { LinkedAbort } from '../util/linked-abort.ts'
@@ -29,9 +30,18 @@ const AGAIN_MS = 30_000
 const JITTER_MS = 3000
 /** However long a connection lets its calls take. */
 const LIMIT_MS = 5000
+/** For what the limit of a call leaves out. Later: a client turns to the next member only by a limit of its own. */
+const BACKSTOP_MS = LIMIT_MS + 1000
 const MAX_AT_ONCE = 64
 /** So many etcds of one namespace that do not answer keep those of others waiting for nobody. */
 const MAX_OF_NAMESPACE = 4
+
+/** The turns of one namespace. */
+interface Turns {
+  readonly semaphore: Semaphore
+  /** How many have one or wait for it. */
+  users: number
+}
 
 interface Asked {
   readonly shared: SharedConnection
@@ -49,7 +59,7 @@ export class ConnectionProbes {
   /** Everything that is under way, also for connections that are there no more. */
   readonly #running = new Set<Promise<void>>()
   readonly #turns = new Semaphore(MAX_AT_ONCE)
-  readonly #turnsOf = new Map<string, Semaphore>()
+  readonly #turnsOf = new Map<string, Turns>()
 
   constructor(options: ConnectionProbesOptions) {
     this.#options = options
@@ -93,17 +103,23 @@ export class ConnectionProbes {
     }
   }
 
-  #inTurn(key: string, ask: () => Promise<Probe>, signal: AbortSignal): Promise<Probe> {
+  async #inTurn(key: string, ask: () => Promise<Probe>, signal: AbortSignal): Promise<Probe> {
     const namespace = key.slice(0, key.indexOf('/'))
-    const turns = this.#turnsOf.get(namespace) ?? new Semaphore(MAX_OF_NAMESPACE)
+    const turns = this.#turnsOf.get(namespace) ?? { semaphore: new Semaphore(MAX_OF_NAMESPACE), users: 0 }
     this.#turnsOf.set(namespace, turns)
-    return turns.run(() => this.#turns.run(ask, signal), signal)
+    turns.users += 1
+    try {
+      return await turns.semaphore.run(() => this.#turns.run(ask, signal), signal)
+    } finally {
+      turns.users -= 1
+      if (turns.users === 0) this.#turnsOf.delete(namespace)
+    }
   }
 }
 
 async function probe(shared: SharedConnection, clock: Clock, signal: AbortSignal): Promise<Probe> {
   using call = new LinkedAbort(signal)
-  clock.sleep(LIMIT_MS, call.signal).then(
+  clock.sleep(BACKSTOP_MS, call.signal).then(
     () => call.abort(late()),
     () => undefined,
   )
@@ -119,17 +135,18 @@ async function probe(shared: SharedConnection, clock: Clock, signal: AbortSignal
 
 async function answerOf(shared: SharedConnection, signal: AbortSignal): Promise<Probe> {
   const client = await shared.lease()
+  const options = { signal, timeoutMs: Math.min(shared.etcd.operationTimeoutMs, LIMIT_MS) }
   try {
-    const { version, header } = await client.unary('status', {}, { signal })
-    return { version, clusterId: header.clusterId.toString(16), members: await memberCount(client, signal) }
+    const { version, header } = await client.unary('status', {}, options)
+    return { version, clusterId: header.clusterId.toString(16), members: await memberCount(client, options) }
   } finally {
     shared.release(client)
   }
 }
 
-async function memberCount(client: EtcdClient, signal: AbortSignal): Promise<number | undefined> {
+async function memberCount(client: EtcdClient, options: CallOptions): Promise<number | undefined> {
   try {
-    const { members } = await client.unary('memberList', {}, { signal })
+    const { members } = await client.unary('memberList', {}, options)
     return members.length
   } catch (error) {
     if (error instanceof EtcdMirrorError) return undefined
@@ -138,6 +155,6 @@ async function memberCount(client: EtcdClient, signal: AbortSignal): Promise<num
 }
 
 function late(): EtcdMirrorError {
-  const message = `Cannot read the status of etcd: no answer within ${LIMIT_MS / 1000} s`
+  const message = `Cannot read the status of etcd: no answer within ${BACKSTOP_MS / 1000} s`
   return new EtcdMirrorError('DeadlineExceeded', message, true)
 }

@@ -54,12 +54,14 @@ export class ConnectionReconciler {
   }
 
   async reconcile(key: string, signal: AbortSignal): Promise<number | undefined> {
-    const { cache, connections, compactions, probes, secrets, statuses } = this.#options
+    const { cache, connections, compactions, onChange, probes, secrets, statuses } = this.#options
     const resource = cache.get(key)
     if (connections.get(key)?.uid !== resource?.metadata.uid) await this.#forget(key)
     if (resource === undefined) {
       statuses.forget(key)
       secrets.forget(key)
+      // Also of one that was not looked at yet: its mirrors still wait for that.
+      onChange(key)
       return undefined
     }
     const before = this.#withGrantsOfNow(key, resource)

@@ -13,7 +13,7 @@ export type NamedObject =
   | { readonly kind: 'present'; readonly data: ReadonlyMap<string, string> }
   | { readonly kind: 'absent' }
   | { readonly kind: 'forbidden'; readonly message: string }
-  /** It was never read, and cannot be for another reason. */
+  /** It was never read, and for a while cannot be for another reason. */
   | { readonly kind: 'unreadable'; readonly message: string }
 
 export interface NamedRef {
@@ -35,6 +35,8 @@ interface Followed {
   readonly ref: NamedRef
   readonly users: Set<string>
   readonly stop: AbortController
+  /** Monotonic milliseconds. */
+  readonly sinceMs: number
   /** Whether it has one of the watches of its namespace. */
   isWatched: boolean
   known: NamedObject | undefined
@@ -53,6 +55,8 @@ const MAX_WATCHES = 64
 /** How often what has no watch is looked at; less often where a second for each is longer. */
 const LOOK_MS = 60_000
 const LOOK_EACH_MS = 1000
+/** Most of what fails at first has passed by then, and nobody was told. */
+const PATIENCE_MS = 15_000
 
 /**
  * Follows the objects that somebody names, and no others: one watch each, which rights can limit to the name, and of which
@@ -110,6 +114,7 @@ export class NamedObjects {
       ref,
       users: new Set(),
       stop: new AbortController(),
+      sinceMs: this.#options.clock.monotonic(),
       isWatched: false,
       known: undefined,
       told: undefined,
@@ -174,14 +179,18 @@ export class NamedObjects {
 
   #failed(followed: Followed, error: KubeError): void {
     const { message } = error
-    // What was read once counts on while the API is away; who waits for a first answer is told why there is none.
-    const isUnread = followed.known === undefined || followed.known.kind === 'unreadable'
     if (isForbidden(error)) this.#learn(followed, { kind: 'forbidden', message })
-    else if (isUnread) this.#learn(followed, { kind: 'unreadable', message })
+    else if (this.#isUnreadable(followed, error)) this.#learn(followed, { kind: 'unreadable', message })
     if (followed.told === message || isForbidden(error)) return
     followed.told = message
     const { resource, logger } = this.#options
     logger.warn({ resource: resource.plural, ...followed.ref, err: error }, 'cannot follow an object; trying again')
+  }
+
+  /** What was read once counts on while the API is away; who waits long for a first answer is told why there is none. */
+  #isUnreadable({ known, sinceMs }: Followed, { code }: KubeError): boolean {
+    if (known !== undefined) return known.kind === 'unreadable'
+    return code === 'KubeNotFound' || this.#options.clock.monotonic() - sinceMs >= PATIENCE_MS
   }
 }
 

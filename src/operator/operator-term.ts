@@ -137,18 +137,19 @@ export class OperatorTerm {
       if (signal.aborted) resolve()
       else signal.addEventListener('abort', () => resolve(), { once: true })
     })
-    // At once: what the queues work on may wait for long, and mirrors must not write meanwhile.
-    const halted = aborted.then(() => this.#runner.halt())
+    // At once: what the queues work on may wait for long, and nothing must be written meanwhile.
+    const halted = aborted.then(() => Promise.all([this.#runner.halt(), this.#compactions.close()]))
     // With less than everything known a mirror would be told that its connection does not exist.
     await Promise.race([aborted, Promise.all(this.#all.map((cache) => cache.listed()))])
     try {
       const work = Object.values(this.#queues).map((queue) => queue.run(signal))
       await Promise.all([follow, poll, halted, ...work])
     } finally {
+      // Before the mirrors, which say what they still need of the history.
+      await this.#compactions.close()
       await this.#runner.close()
       await Promise.all([this.#watches, this.#secrets, this.#configMaps].map((watches) => watches.close()))
       this.#renderPool.close()
-      await this.#compactions.close()
       await this.#probes.close()
       this.#connections.close()
     }

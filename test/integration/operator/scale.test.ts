@@ -126,6 +126,7 @@ test(
       () => ({ verifyEvery: '1ms' }),
       (name) => ({ target: { configMap: { name, labels: { team: 'no label' } } } }),
       () => ({ target: { objects: { template: 'kind: Pod' } } }),
+      () => ({ target: { objects: { template: '{{ none' } } }),
       () => ({
         keys: { include: ['a'.repeat(1000), 'b'.repeat(1000), 'c'.repeat(1000), 'd'.repeat(1000), 'e'.repeat(97)] },
       }),

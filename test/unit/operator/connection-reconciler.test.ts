@@ -65,6 +65,13 @@ class Rig implements Disposable {
     await this.#reconciler.reconcile(KEY, never)
   }
 
+  /** Deletes it, and has that looked at. */
+  async remove(): Promise<void> {
+    this.#objects.delete(KEY)
+    this.changes = 0
+    await this.#reconciler.reconcile(KEY, never)
+  }
+
   get state() {
     return this.connections.get(KEY)
   }
@@ -114,6 +121,15 @@ test('one that is made anew under the same name is another one, however alike', 
   await rig.apply({}, 'second')
   expect(rig.changes).toBeGreaterThan(0)
   expect(rig.state?.shared).not.toBe(shared)
+})
+
+test('mirrors hear of one that goes before its Secrets were read', async () => {
+  using rig = new Rig()
+  rig.secrets.delete('login')
+  await rig.apply({})
+  expect(rig.state).toBeUndefined()
+  await rig.remove()
+  expect(rig.changes).toBe(1)
 })
 
 test('that a Secret cannot be read is a fault of its own', async () => {

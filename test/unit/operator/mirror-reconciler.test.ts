@@ -11,8 +11,8 @@ import { NamedObjects } from '../../../src/operator/named-objects.ts'
 import type { ResourceCache } from '../../../src/operator/resource-cache.ts'
 import type { SharedConnection } from '../../../src/operator/shared-connection.ts'
 import type { StatusWriter } from '../../../src/operator/status-writer.ts'
-import { systemClock } from '../../../src/util/clock.ts'
 import { silentLogger } from '../../../src/util/logger.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
 import { eventually } from '../../support/wait.ts'
 
 const never = new AbortController().signal
@@ -23,6 +23,7 @@ function rigOf(list: () => AsyncIterable<unknown>) {
   const mirrors = new Map<string, KubeObject>()
   const running = new Set([KEY])
   const told: string[] = []
+  const clock = new ManualClock()
   let calls = 0
   const cacheOf = (objects: ReadonlyMap<string, object>) =>
     ({ get: (key: string) => objects.get(key), refusal: () => undefined }) as unknown as ResourceCache
@@ -30,7 +31,7 @@ function rigOf(list: () => AsyncIterable<unknown>) {
   const configMaps = new NamedObjects({
     client,
     resource: CONFIG_MAPS,
-    clock: systemClock,
+    clock,
     logger: silentLogger,
     onChange: () => {
       calls += 1
@@ -81,6 +82,7 @@ function rigOf(list: () => AsyncIterable<unknown>) {
     })
   write({ objects: { templateFrom } })
   return {
+    clock,
     running,
     told,
     allow,
@@ -137,7 +139,10 @@ test('that a template cannot be read is told, once', async () => {
     throw new KubeError('KubeUnavailable', 'no answer', { status: 500 })
   })
   await rig.reconcile()
-  await eventually(async () => expect(rig.calls()).toBe(1))
+  await eventually(async () => {
+    rig.clock.advance(15_000)
+    expect(rig.calls()).toBe(1)
+  })
   await rig.reconcile()
   expect([...rig.running]).toEqual([])
   expect(rig.told).toEqual(['TemplateUnreadable'])

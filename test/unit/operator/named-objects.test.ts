@@ -11,6 +11,9 @@ import { eventually } from '../../support/wait.ts'
 const ref = { namespace: 'team', name: 'templates' }
 const unavailable = (message: string) => new KubeError('KubeUnavailable', message, { status: 500 })
 
+const denied = new KubeError('KubeDenied', 'no right', { status: 403 })
+const unserved = new KubeError('KubeNotFound', 'no such kind', { status: 404 })
+
 /** Each list is answered with the next of these, and so is what the watch after it ends with. */
 function follow(answers: readonly (object | Error)[]) {
   const clock = new ManualClock()
@@ -46,7 +49,7 @@ function follow(answers: readonly (object | Error)[]) {
     })
     await new Promise(setImmediate)
   }
-  return { objects, warnings, learnt, untilAsked }
+  return { clock, objects, warnings, learnt, untilAsked }
 }
 
 test('why an object cannot be read is known, and told once for each reason', async () => {
@@ -64,6 +67,28 @@ test('why an object cannot be read is known, and told once for each reason', asy
     { kind: 'present', data: new Map() },
   ])
   expect(warnings).toEqual(['no answer', 'another'])
+})
+
+test('of what was never read a failure tells nothing for a while', async () => {
+  const { clock, objects, learnt } = follow(Array.from({ length: 20 }, () => unavailable('no answer')))
+  await new Promise(setImmediate)
+  clock.advance(14_999)
+  await new Promise(setImmediate)
+  expect(objects.get(ref)).toBeUndefined()
+  clock.advance(15_000)
+  await new Promise(setImmediate)
+  expect(learnt).toEqual([{ kind: 'unreadable', message: 'no answer' }])
+  await objects.close()
+})
+
+test.for([
+  ['forbidden', denied],
+  ['unreadable', unserved],
+] as const)('that it is %s by the API itself counts at once', async ([kind, error]) => {
+  const { objects } = follow([error])
+  await new Promise(setImmediate)
+  expect(objects.get(ref)).toEqual({ kind, message: error.message })
+  await objects.close()
 })
 
 test('what was read once counts on while the API is away', async () => {
