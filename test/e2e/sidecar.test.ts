@@ -65,6 +65,9 @@ describe.concurrent('the native sidecar', () => {
     expect(await greeting(own)).toBe('hello')
     await etcd.put(`${own.prefix}greeting`, 'hello again')
     await own.eventually(async () => expect(await greeting(own)).toBe('hello again'))
+    const command = (name: string) => own.kubectl(['exec', pod, '-c', 'etcd-mirror', '--', 'etcd-mirror', name])
+    expect(await command('status')).toMatch(/^app +Following /m)
+    expect(await command('check')).toMatch(/^ok +mirror app: 1 keys at revision/m)
 
     await etcd.put('/config/other/key', 'of the other')
     const mirror = (name: string, prefix: string) => ({ name, prefix, target: { files: { root: `/mirror/${name}` } } })
@@ -243,6 +246,8 @@ test.concurrent('a Job with a sidecar completes', async () => {
   await own.apply('job.yaml')
   await own.kubectl(['wait', '--for=condition=complete', '--timeout=240s', 'job/job'])
   expect(await own.kubectl(['logs', 'job/job', '-c', 'app'])).toBe('hello')
+  const exitCode = 'jsonpath={.items[0].status.initContainerStatuses[0].state.terminated.exitCode}'
+  expect(await own.kubectl(['get', 'pods', '-l', 'job-name=job', '-o', exitCode])).toBe('0')
 })
 
 test.concurrent('a volume with fsGroup keeps its files over two restarts: none is written again', async () => {
