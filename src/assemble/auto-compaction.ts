@@ -1,6 +1,7 @@
 import type { CompactionStatus } from '../compactor/compaction-status.ts'
 import { Compactor, type CompactorOptions } from '../compactor/compactor.ts'
 import type { EtcdRpc } from '../etcd/rpc.ts'
+import { untilAborted } from '../util/until-aborted.ts'
 
 interface Running {
   readonly compactor: Compactor
@@ -44,10 +45,7 @@ export class AutoCompaction {
   async run(signal: AbortSignal): Promise<void> {
     this.#signal = signal
     if (this.#running !== undefined) this.#start(this.#running)
-    const { promise, resolve } = Promise.withResolvers<void>()
-    if (signal.aborted) resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-    await promise
+    await untilAborted(signal)
     await Promise.all(this.#done)
   }
 

@@ -2,9 +2,9 @@ import type { EtcdClient } from '../etcd/etcd-client.ts'
 import type { CallOptions } from '../etcd/rpc.ts'
 import type { Clock } from '../util/clock.ts'
 import { EtcdMirrorError } from '../util/etcd-mirror-error.ts'
-import { LinkedAbort } from '../util/linked-abort.ts'
 import type { Logger } from '../util/logger.ts'
 import { Semaphore } from '../util/semaphore.ts'
+import { withDeadline } from '../util/with-deadline.ts'
 import type { SharedConnection } from './shared-connection.ts'
 
 /** What etcd says of itself, or why it says nothing. */
@@ -118,18 +118,11 @@ export class ConnectionProbes {
 }
 
 async function probe(shared: SharedConnection, clock: Clock, signal: AbortSignal): Promise<Probe> {
-  using call = new LinkedAbort(signal)
-  clock.sleep(BACKSTOP_MS, call.signal).then(
-    () => call.abort(late()),
-    () => undefined,
-  )
   try {
-    return await answerOf(shared, call.signal)
+    return await withDeadline((limited) => answerOf(shared, limited), signal, { clock, ms: BACKSTOP_MS, late })
   } catch (error) {
     if (error instanceof EtcdMirrorError) return { error }
     throw error
-  } finally {
-    call.abort()
   }
 }
 

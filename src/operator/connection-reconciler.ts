@@ -64,8 +64,9 @@ export class ConnectionReconciler {
       onChange(key)
       return undefined
     }
-    const before = this.#withGrantsOfNow(key, resource)
-    const state = await this.#stateOf(key, resource, before)
+    const allow = grantsOf(this.#options.kind, resource.spec)
+    const before = this.#withGrants(key, allow)
+    const state = await this.#stateOf(key, resource, { before, allow })
     if (state === undefined) return undefined
     this.#set(key, state)
     probes.use(key, state.shared)
@@ -89,10 +90,10 @@ export class ConnectionReconciler {
   }
 
   /** What is not granted any more ends at once, whatever has to be waited for and whatever is wrong with the rest. */
-  #withGrantsOfNow(key: string, { spec }: KubeObject): ConnectionState | undefined {
-    const { connections, kind } = this.#options
+  #withGrants(key: string, allow: ConnectionState['allow']): ConnectionState | undefined {
+    const { connections } = this.#options
     const before = connections.get(key)
-    if (before !== undefined) this.#set(key, { ...before, allow: grantsOf(kind, spec) })
+    if (before !== undefined) this.#set(key, { ...before, allow })
     return connections.get(key)
   }
 
@@ -100,10 +101,9 @@ export class ConnectionReconciler {
   async #stateOf(
     key: string,
     { metadata, spec }: KubeObject,
-    before: ConnectionState | undefined,
+    { before, allow }: { readonly before: ConnectionState | undefined; readonly allow: ConnectionState['allow'] },
   ): Promise<ConnectionState | undefined> {
     const { kind } = this.#options
-    const allow = grantsOf(kind, spec)
     const kept = before ?? {
       uid: metadata.uid,
       shared: undefined,

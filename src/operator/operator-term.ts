@@ -9,6 +9,7 @@ import { RenderPool } from '../targets/render/render-pool.ts'
 import type { AllowedKind } from '../util/allowed-kind.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
+import { untilAborted } from '../util/until-aborted.ts'
 import { Compactions } from './compactions.ts'
 import { type ConnectionKind, kindOfConnection } from './connection-kind.ts'
 import { ConnectionProbes } from './connection-probes.ts'
@@ -133,10 +134,7 @@ export class OperatorTerm {
     // Also while nothing can be listed: a restart would not heal that.
     const poll = this.#poll(signal)
     const follow = Promise.all(this.#all.map((cache) => cache.run(signal)))
-    const aborted = new Promise<void>((resolve) => {
-      if (signal.aborted) resolve()
-      else signal.addEventListener('abort', () => resolve(), { once: true })
-    })
+    const aborted = untilAborted(signal)
     // At once: what the queues work on may wait for long, and nothing must be written meanwhile.
     const halted = aborted.then(() => Promise.all([this.#runner.halt(), this.#compactions.close()]))
     // With less than everything known a mirror would be told that its connection does not exist.

@@ -4,7 +4,7 @@ import type { MirrorStatus } from '../mirror/mirror-status.ts'
 import { HealthRegistry, type HealthResult } from '../observe/health-registry.ts'
 import { Heartbeat } from '../observe/heartbeat.ts'
 import { Backoff } from '../util/backoff.ts'
-import { LinkedAbort } from '../util/linked-abort.ts'
+import { withDeadline } from '../util/with-deadline.ts'
 import { leaseHealth } from './lease-health.ts'
 import { LEADER_LEASE } from './operator-resources.ts'
 import { OperatorTerm, type OperatorTermOptions } from './operator-term.ts'
@@ -95,14 +95,9 @@ export class Operator {
 
   /** An API that does not answer must not look as if nothing moved here. */
   async #ask(lease: Lease, signal: AbortSignal): Promise<string | undefined> {
-    using question = new LinkedAbort(signal)
-    const late = () => question.abort(new KubeError('KubeUnavailable', `No answer within ${ANSWER_MS / 1000} s`))
-    this.#options.clock.sleep(ANSWER_MS, question.signal).then(late, () => undefined)
-    try {
-      return await lease.acquire(question.signal)
-    } finally {
-      question.abort()
-    }
+    const late = () => new KubeError('KubeUnavailable', `No answer within ${ANSWER_MS / 1000} s`)
+    const { clock } = this.#options
+    return await withDeadline((limited) => lease.acquire(limited), signal, { clock, ms: ANSWER_MS, late })
   }
 
   async #leadWhile(lease: Lease, signal: AbortSignal): Promise<void> {

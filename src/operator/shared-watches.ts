@@ -8,6 +8,8 @@ import { LABELS } from '../targets/objects/object-identity.ts'
 import type { Clock } from '../util/clock.ts'
 import { LinkedAbort } from '../util/linked-abort.ts'
 import type { Logger } from '../util/logger.ts'
+import { untilAborted } from '../util/until-aborted.ts'
+import { keyOf } from './operator-resources.ts'
 
 export interface SharedWatchesOptions {
   readonly client: KubeClient
@@ -51,7 +53,7 @@ export class SharedWatches {
     this.#watch(resource)
     try {
       await this.#list(query, observer, signal)
-      if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+      await untilAborted(signal)
     } finally {
       subscriptions.delete(subscription)
       if (subscriptions.size === 0 && this.#observers.get(key) === subscriptions) this.#observers.delete(key)
@@ -103,18 +105,18 @@ export class SharedWatches {
       query: { resource, namespace, labelSelector: MANAGED },
       clock,
       onList: (objects, version) => {
-        owners = new Map(objects.map((object) => [idOf(object), mirrorOf(object)]))
+        owners = new Map(objects.map((object) => [keyOf(object), mirrorOf(object)]))
         this.#relisted(resource, namespace, objects, version)
       },
       onChange: (object) => {
-        const [before, owner] = [owners.get(idOf(object)), mirrorOf(object)]
-        owners.set(idOf(object), owner)
+        const [before, owner] = [owners.get(keyOf(object)), mirrorOf(object)]
+        owners.set(keyOf(object), owner)
         // Who changes the label takes the object away from the mirror that it names no more.
         if (before !== undefined && before !== owner) this.#tellDelete(resource, object, before)
         this.#tell(resource, object, owner, (observer) => observer.onChange(object))
       },
       onDelete: (object) => {
-        owners.delete(idOf(object))
+        owners.delete(keyOf(object))
         this.#tellDelete(resource, object, mirrorOf(object))
       },
       onOpen: () => this.#opened(resource, namespace),
@@ -178,10 +180,6 @@ export class SharedWatches {
 
 function isMeant({ name }: Subscription, { metadata }: KubeObject): boolean {
   return name === undefined || metadata.name === name
-}
-
-function idOf({ metadata: { namespace, name } }: KubeObject): string {
-  return `${namespace}/${name}`
 }
 
 /** The value of its label. */

@@ -2,6 +2,7 @@ import { Backoff } from '../util/backoff.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import type { Metrics } from '../util/metrics.ts'
+import { untilAborted } from '../util/until-aborted.ts'
 
 export interface WorkQueueOptions {
   /** Of the queue and its controller, in metrics and logs. */
@@ -88,7 +89,7 @@ export class WorkQueue {
   async run(signal: AbortSignal): Promise<void> {
     this.#signal = signal
     this.#pump()
-    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+    await untilAborted(signal)
     for (const key of [...this.#later.keys()]) this.#cancelLater(key)
     this.#queued.clear()
     await Promise.all(this.#active.values())

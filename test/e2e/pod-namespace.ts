@@ -93,21 +93,20 @@ export class PodNamespace {
   }
 
   async isReady(name: string): Promise<boolean> {
-    return (await this.pod(name)).conditions.some(({ type, status }) => type === 'Ready' && status === 'True')
+    return readinessOf(await this.pod(name)) !== undefined
   }
 
   /** Since when it is ready without a break. */
   async readySince(name: string): Promise<string> {
-    const condition = (await this.pod(name)).conditions.find(({ type }) => type === 'Ready')
-    if (condition?.status !== 'True') throw new Error(`${name} is not ready: ${await this.#story(name)}`)
-    return condition.lastTransitionTime
+    const readiness = readinessOf(await this.pod(name))
+    if (readiness === undefined) throw new Error(`${name} is not ready: ${await this.#story(name)}`)
+    return readiness.lastTransitionTime
   }
 
   async ready(name: string): Promise<PodStatus> {
     return await eventually(async () => {
       const status = await this.pod(name)
-      const isReady = status.conditions.some(({ type, status: value }) => type === 'Ready' && value === 'True')
-      if (!isReady) throw new Error(`${name} is not ready: ${await this.#story(name)}`)
+      if (readinessOf(status) === undefined) throw new Error(`${name} is not ready: ${await this.#story(name)}`)
       return status
     }, SLOWLY)
   }
@@ -191,6 +190,11 @@ export class PodNamespace {
     const logs = await this.#machine.run(['kubectl', '-n', this.#name, 'logs', name, '-c', 'etcd-mirror', '--tail=20'])
     return `${events.stdout.slice(-1500)}\n${logs.stdout}${logs.stderr}`
   }
+}
+
+/** undefined = it is not ready. */
+function readinessOf({ conditions }: PodStatus): PodCondition | undefined {
+  return conditions.find(({ type, status }) => type === 'Ready' && status === 'True')
 }
 
 function idOf({ containerID }: ContainerStatus): string {
