@@ -299,11 +299,13 @@ describe('many keys that have no path', () => {
 
   test('resolving a key of 4 KiB costs about the same whatever it is made of', () => {
     const paths = new KeyPaths(Buffer.from(PREFIX), layoutOf('/mirror'), new Set())
-    const cost = (key: Buffer) => {
+    const once = (key: Buffer) => {
       const started = process.cpuUsage()
       for (let round = 0; round < 100; round++) paths.resolve(key)
       return process.cpuUsage(started).user
     }
+    // Of the whole process, which may collect garbage or compile beside it: the least of some has the least of that.
+    const cost = (key: Buffer) => Math.min(...Array.from({ length: 5 }, () => once(key)))
     const deep = Buffer.from('a/'.repeat(2048))
     cost(deep)
     // 20 times is far from what is seen (3), and from what a quadratic step in it would cost (1,000).
